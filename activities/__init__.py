@@ -1,0 +1,1 @@
+"""Effects: what touches the world. Look, intend, act, record."""

@@ -1,0 +1,1 @@
+"""Facts: what has happened, in order, for ever. START HERE: `events.py`."""

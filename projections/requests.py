@@ -1,0 +1,164 @@
+"""What may be asked of a session, in the imperative: the shapes of its signals and updates.
+
+Every request can be written by hand, as the JSON of a Temporal signal: `{"call_id": "…", "approver": "ana"}`.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from eventlog.events import CompletionReason, LimitName, Limits, Mode
+from llm.messages import Block, Frozen, JsonObject, ModelTerms
+
+LONGEST_MESSAGE = 256 * 1024
+"""Characters. What is longer belongs in a file that a tool can read."""
+
+
+class StartSession(Frozen):
+    """Begin a session. Everything but the message has a default."""
+
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    attachments: tuple[Block, ...] = ()
+    mode: Mode = "task"
+    model: ModelTerms | None = None
+    """None takes the worker's default model."""
+    system: str | None = None
+    """None takes the default system prompt."""
+    tools: tuple[str, ...] | None = None
+    """Names of the tools the model may call; None is all the worker has."""
+    limits: Limits = Limits()
+    approval_timeout: float = Field(default=7 * 24 * 3600.0, gt=0)
+    """Seconds a question waits for its answer."""
+    idle_timeout: float | None = Field(default=None, gt=0)
+    """Seconds a chat waits for the next message; None is for ever."""
+    result_schema: JsonObject | None = None
+    """A JSON Schema the final answer must fit; for tasks only."""
+    initial_context: JsonObject | None = None
+    tenant: str = "default"
+    principal: str = "anonymous"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_text(cls, value: Any) -> Any:
+        return {"message": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _schema_needs_task(self) -> "StartSession":
+        if self.result_schema is not None and self.mode != "task":
+            raise ValueError("result_schema needs mode 'task': a chat has no final answer to check")
+        return self
+
+
+class Say(Frozen):
+    """Tell the agent something."""
+
+    request: Literal["message"] = "message"
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    attachments: tuple[Block, ...] = ()
+    sender: str = "anonymous"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_text(cls, value: Any) -> Any:
+        return {"message": value} if isinstance(value, str) else value
+
+
+class Approve(Frozen):
+    """Allow one call, once; with other arguments if `edited_arguments` is given."""
+
+    request: Literal["approve"] = "approve"
+    call_id: str
+    approver: str = "anonymous"
+    comment: str | None = None
+    edited_arguments: JsonObject | None = None
+
+
+class Deny(Frozen):
+    """Forbid one call; the model reads the reason."""
+
+    request: Literal["deny"] = "deny"
+    call_id: str
+    approver: str = "anonymous"
+    reason: str = "no reason was given"
+
+
+class Pause(Frozen):
+    """Begin nothing new until resumed."""
+
+    request: Literal["pause"] = "pause"
+    by: str = "anonymous"
+    reason: str | None = None
+
+
+class Resume(Frozen):
+    """Go on."""
+
+    request: Literal["resume"] = "resume"
+    by: str = "anonymous"
+
+
+class Terminate(Frozen):
+    """End the session now."""
+
+    request: Literal["terminate"] = "terminate"
+    by: str = "anonymous"
+    reason: str | None = None
+
+
+class Reject(Frozen):
+    """Record that something was asked for in a form nobody understands."""
+
+    request: Literal["reject"] = "reject"
+    name: str
+    problem: str
+
+
+# -- what the process itself asks ------------------------------------------------------------------
+
+
+class Expire(Frozen):
+    """Nobody answered the question in time."""
+
+    request: Literal["expire"] = "expire"
+    call_id: str
+
+
+class Trip(Frozen):
+    """A limit is reached."""
+
+    request: Literal["trip"] = "trip"
+    limit: LimitName
+    allowed: float
+    used: float
+
+
+class GiveUpModel(Frozen):
+    """The model call of this step failed as often as it may, or its process died every time."""
+
+    request: Literal["give_up_model"] = "give_up_model"
+    step: int
+    kind: str
+    problem: str
+
+
+class GiveUpTool(Frozen):
+    """This tool call failed as often as it may, or its process died every time."""
+
+    request: Literal["give_up_tool"] = "give_up_tool"
+    call_id: str
+    kind: str
+    problem: str
+
+
+class Close(Frozen):
+    """End the session and say why."""
+
+    request: Literal["close"] = "close"
+    reason: CompletionReason
+    summary: str
+
+
+Request: TypeAlias = Annotated[
+    Say | Approve | Deny | Pause | Resume | Terminate | Reject | Expire | Trip | GiveUpModel | GiveUpTool | Close,
+    Field(discriminator="request"),
+]

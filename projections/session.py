@@ -1,0 +1,252 @@
+"""The session's state, folded from thin events alone: all that the process knows of its thread.
+
+The workflow folds the marks its activities return, everyone else folds the stream; `evolve` reads no content, so
+both see the same session.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, assert_never
+
+from eventlog.events import (
+    AnyEvent,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    BudgetExceeded,
+    CompletionReason,
+    ErrorOccurred,
+    Limits,
+    LLMCallFailed,
+    LLMCallRequested,
+    LLMResponseReceived,
+    Mode,
+    RequestIgnored,
+    SessionCompleted,
+    SessionPaused,
+    SessionResumed,
+    SessionStarted,
+    SessionTerminationRequested,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+    ToolExecutionRequested,
+    ToolTerms,
+    UnknownEvent,
+    UserMessageAdded,
+)
+from eventlog.log import Recorded
+from projections.fold import Projection
+
+Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
+CallState = Literal["wanted", "asked", "granted", "begun"]
+"""wanted by the model → asked of a person → granted → begun (its intent is in the log)."""
+
+CUT_OFF = "max_tokens"
+"""The stop reason of a reply that was longer than it may be: its tool calls may be incomplete and are never run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A tool call without an outcome."""
+
+    id: str
+    name: str
+    title: str
+    state: CallState = "wanted"
+    question: str = ""
+    digest: str = ""
+    """Of the arguments a person is asked about."""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where a session stands after the event at `position`."""
+
+    position: int = -1
+    thread_id: str = ""
+    started_at: datetime | None = None
+    mode: Mode = "task"
+    limits: Limits = field(default_factory=Limits)
+    idle_timeout: float | None = None
+    tools: Mapping[str, ToolTerms] = field(default_factory=dict)
+    pending: Mapping[str, PendingCall] = field(default_factory=dict)
+    """Calls without an outcome, by id, in call order."""
+    messages: int = 0
+    """User messages."""
+    turns: int = 0
+    """Replies received."""
+    tool_calls: int = 0
+    """Calls asked for by the model."""
+    tokens: int = 0
+    steps: int = 0
+    """Model calls that came to an end, well or badly."""
+    failures: int = 0
+    """Attempts at the current step that failed."""
+    heard: int = -1
+    """Position of the last user message."""
+    answered: int = -1
+    """The position up to which the last reply had read."""
+    unfinished: bool = False
+    """The last reply wants another call: it used tools, was cut off, or its answer was not taken."""
+    nudges: int = 0
+    """Replies in a row that brought nothing forward."""
+    stalled: str = ""
+    """Why the model could not be asked, until something changes."""
+    paused: bool = False
+    exceeded: str = ""
+    """The limit that was reached."""
+    terminating: bool = False
+    completed: CompletionReason | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the stream has its beginning."""
+        return self.started_at is not None
+
+    @property
+    def started_ms(self) -> int:
+        """The start in milliseconds of Unix time: the head of every event id of this thread."""
+        return int(self.started_at.timestamp() * 1000) if self.started_at else 0
+
+    @property
+    def waiting_for_answer(self) -> tuple[PendingCall, ...]:
+        """The calls a person must decide."""
+        return tuple(call for call in self.pending.values() if call.state == "asked")
+
+    @property
+    def owes_reply(self) -> bool:
+        """Whether the model has something to react to."""
+        return self.unfinished or self.heard > self.answered
+
+    @property
+    def status(self) -> Status:
+        """The session in one word."""
+        if self.completed is not None:
+            return _ENDED[self.completed]
+        if self.paused:
+            return "paused"
+        idle = self.mode == "chat" and (bool(self.stalled) or not self.owes_reply) and not self.pending
+        return "waiting" if self.waiting_for_answer or (idle and self.started) else "running"
+
+
+_ENDED: Mapping[CompletionReason, Status] = {
+    "success": "completed",
+    "timeout": "completed",
+    "failure": "failed",
+    "limit": "failed",
+    "terminated": "terminated",
+}
+
+
+def evolve(session: Session, position: int, event: AnyEvent) -> Session:
+    """The session after one more event; thin or whole makes no difference."""
+    if position <= session.position:
+        return session
+    return replace(_after(session, position, event), position=position)
+
+
+def _after(session: Session, position: int, event: AnyEvent) -> Session:
+    match event:
+        case SessionStarted():
+            return _begun(session, event)
+        case UserMessageAdded():
+            return replace(session, messages=session.messages + 1, heard=position, stalled="")
+        case LLMResponseReceived():
+            return _replied(session, event)
+        case LLMCallFailed():
+            return _model_failed(session, event)
+        case ApprovalRequested():
+            return _with_call(
+                session,
+                event.call_id,
+                state="asked",
+                question=event.question,
+                digest=event.digest,
+                expires_at=event.expires_at,
+            )
+        case ApprovalGranted():
+            return _with_call(session, event.call_id, state="granted")
+        case ToolExecutionRequested():
+            return _with_call(session, event.call_id, state="begun")
+        case ToolExecutionFailed(will_retry=True):
+            return session
+        case (
+            ToolExecutionCompleted()
+            | ToolExecutionFailed()
+            | ToolExecutionOutcomeUnknown()
+            | ApprovalDenied()
+            | ApprovalExpired()
+        ):
+            return _without_call(session, event.call_id)
+        case SessionPaused():
+            return replace(session, paused=True)
+        case SessionResumed():
+            return replace(session, paused=False, stalled="")
+        case SessionTerminationRequested():
+            return replace(session, terminating=True)
+        case BudgetExceeded():
+            return replace(session, exceeded=event.limit)
+        case SessionCompleted():
+            return replace(session, completed=event.completion_reason)
+        case LLMCallRequested() | ErrorOccurred() | RequestIgnored() | UnknownEvent():
+            return session
+        case _:
+            assert_never(event)
+
+
+def _begun(session: Session, event: SessionStarted) -> Session:
+    return replace(
+        session,
+        thread_id=event.thread_id,
+        started_at=event.started_at,
+        mode=event.mode,
+        limits=event.limits,
+        idle_timeout=event.idle_timeout,
+        tools={terms.name: terms for terms in event.tools},
+    )
+
+
+def _replied(session: Session, event: LLMResponseReceived) -> Session:
+    runnable = () if event.stop_reason == CUT_OFF else event.tool_calls
+    forward = event.final or bool(runnable) or event.stop_reason == "pause_turn"
+    return replace(
+        session,
+        turns=session.turns + 1,
+        steps=event.step,
+        failures=0,
+        tokens=session.tokens + event.token_usage.total,
+        tool_calls=session.tool_calls + len(runnable),
+        answered=event.at,
+        unfinished=not event.final,
+        nudges=0 if forward else session.nudges + 1,
+        pending={call.id: PendingCall(call.id, call.name, call.title) for call in runnable},
+    )
+
+
+def _model_failed(session: Session, event: LLMCallFailed) -> Session:
+    if event.will_retry:
+        return replace(session, failures=session.failures + 1)
+    return replace(session, steps=event.step, failures=0, stalled=event.kind)
+
+
+def _with_call(session: Session, call_id: str, **changes: object) -> Session:
+    if call_id not in session.pending:
+        return session
+    call = replace(session.pending[call_id], **changes)  # type: ignore[arg-type]
+    return replace(session, pending={**session.pending, call_id: call})
+
+
+def _without_call(session: Session, call_id: str) -> Session:
+    pending = {id_: call for id_, call in session.pending.items() if id_ != call_id}
+    return replace(session, pending=pending)
+
+
+def _evolve_recorded(session: Session, recorded: Recorded) -> Session:
+    return evolve(session, recorded.position, recorded.event)
+
+
+SESSION: Projection[Session] = Projection("session", 1, Session, _evolve_recorded)

@@ -1,0 +1,1 @@
+"""Hands: what an agent can do. A tool is a typed function; see `tool.py`."""

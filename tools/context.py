@@ -1,0 +1,27 @@
+"""What a tool is told besides its arguments: injected, and never visible to the model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventlog.streams import ThreadId
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """A parameter of this type is filled in by Perdure, whatever its name."""
+
+    thread_id: ThreadId
+    call_id: str
+    tenant: str
+    """On whose behalf the agent acts."""
+    principal: str
+    """Who started the session."""
+    idempotency_key: str
+    """The same for every attempt at this call: give it to whatever would otherwise act twice."""
+    attempt: int
+    """1, 2, …"""
+    workspace: Path
+    """The only folder the file tools may touch."""
+    heartbeat: Callable[[str], None]
+    """Says that a long call is alive and how far it is. Perdure beats by itself too."""

@@ -1,0 +1,1 @@
+"""The process: the story of an agent, told in `agent.py`."""
