@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from llm.messages import Block, JsonObject, ModelTerms, TokenUsage, text_of
 
@@ -25,6 +25,7 @@ class ContentMark:
 
 
 Text = Annotated[str, ContentMark("")]
+Detail = Annotated[int, ContentMark(0)]
 Words = Annotated[str | None, ContentMark(None)]
 Blocks = Annotated[tuple[Block, ...], ContentMark(())]
 Arguments = Annotated[JsonObject, ContentMark({})]
@@ -97,6 +98,10 @@ class SessionStarted(Event):
     type: Literal["SessionStarted"] = "SessionStarted"
     thread_id: str
     started_at: datetime
+    tenant: str
+    """On whose behalf the agent acts."""
+    principal: str
+    """Who started it."""
     mode: Mode
     model: ModelTerms
     system: Text
@@ -212,13 +217,13 @@ class LLMResponseReceived(Event):
     """Whether this is the model's last word on what it was told so far: nothing to run, cut off or wrong."""
     problem: Words = None
     """Why the answer is not taken, where it is not: the model reads it and is asked again."""
-    model_name: str
+    model_name: Text
     token_usage: TokenUsage
     cost_usd: Decimal | None
     """None where the model's price is not known."""
-    duration_ms: int
-    message_id: str
-    request_id: str | None = None
+    duration_ms: Detail
+    message_id: Text
+    request_id: Words = None
 
     @property
     def response_text(self) -> str:
@@ -264,7 +269,7 @@ class ToolExecutionCompleted(Event):
     tool_name: str
     result: Blocks
     """What the model reads: content blocks."""
-    execution_time_ms: int
+    execution_time_ms: Detail
 
 
 class ToolExecutionFailed(Event):
@@ -386,16 +391,8 @@ AnyEvent: TypeAlias = Annotated[
 """One event of any kind: `match` on it and end with `assert_never`."""
 
 
-class Mark(Facts):
-    """One thin event and where it stands in its stream: all that Temporal's history holds of a fact."""
-
-    position: int
-    event: AnyEvent
-
-    @classmethod
-    def of(cls, position: int, event: AnyEvent) -> Self:
-        """The mark an event leaves."""
-        return cls(position=position, event=thin(event))
+EVENT_TYPES: Mapping[str, type[AnyEvent]] = {kind.__name__: kind for kind in get_args(get_args(AnyEvent)[0])}
+"""Every event class by its name."""
 
 
 @cache
@@ -415,3 +412,30 @@ def thin(event: AnyEvent) -> AnyEvent:
     if isinstance(event, LLMResponseReceived):
         update["tool_calls"] = tuple(call.model_copy(update=_content_fields(ToolCall)) for call in event.tool_calls)
     return event.model_copy(update=update)
+
+
+class Mark(Facts):
+    """One thin event and where it stands in its stream: all that Temporal's history holds of a fact."""
+
+    position: int
+    event: AnyEvent
+
+    @classmethod
+    def of(cls, position: int, event: AnyEvent) -> Self:
+        """The mark an event leaves."""
+        return cls(position=position, event=thin(event))
+
+    @model_serializer(mode="plain")
+    def _short(self) -> JsonObject:
+        left_out = set(_content_fields(type(self.event)))
+        event = self.event.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+        return {"position": self.position, "event": {"type": self.event.type, **event}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        event = value.get("event") if isinstance(value, dict) else None
+        if not isinstance(event, dict):
+            return value
+        kind = EVENT_TYPES[event["type"]]
+        return {**value, "event": {**_content_fields(kind), **event}}

@@ -61,6 +61,8 @@ def refusal(session: Session, request: Request) -> str | None:
             return f"the limit on {session.exceeded} was reached before" if session.exceeded else None
         case Reject():
             return request.problem
+        case Close(reason="success" | "timeout"):
+            return "something was said that has no answer yet" if session.owes_reply and not session.stalled else None
         case Say() | Close():
             return None
         case _:

@@ -7,7 +7,7 @@ The rules, in order; the first that fits decides:
 3. A limit is reached: say so, then end it.
 4. It is paused: wait.
 5. Tool calls are open: settle every one of them; the model must see an outcome for each.
-6. The model could not be asked: a task fails, a chat waits for a person.
+6. The model could not be asked, or will not answer: a task fails, a chat waits for a person.
 7. The model owes a reply: ask it, unless it brings nothing forward any more.
 8. It has had its last word: a task is done, a chat waits for the next message.
 """
@@ -103,7 +103,7 @@ def next_step(session: Session, now: datetime) -> Step:
 def _stalled(session: Session) -> Step:
     if session.mode == "chat":
         return AwaitMessage(session.idle_timeout)
-    return Finish("failure", f"the model could not be asked: {session.stalled}")
+    return Finish("failure", session.stalled)
 
 
 def _ask(session: Session) -> Step:

@@ -7,7 +7,7 @@ both see the same session.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never, get_args
 
 from eventlog.events import (
     AnyEvent,
@@ -43,9 +43,15 @@ from projections.fold import Projection
 Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
 CallState = Literal["wanted", "asked", "granted", "begun"]
 """wanted by the model → asked of a person → granted → begun (its intent is in the log)."""
+_STATES: tuple[CallState, ...] = get_args(CallState)
 
-CUT_OFF = "max_tokens"
-"""The stop reason of a reply that was longer than it may be: its tool calls may be incomplete and are never run."""
+CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
+"""Stop reasons of replies that broke off: their tool calls may be incomplete and are never run."""
+ENDS_BADLY: Mapping[str, str] = {
+    "refusal": "the model refused to answer",
+    "model_context_window_exceeded": "the conversation no longer fits into the model's context window",
+}
+"""Stop reasons after which asking again with the same words cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class Session:
     position: int = -1
     thread_id: str = ""
     started_at: datetime | None = None
+    tenant: str = "default"
+    principal: str = "anonymous"
     mode: Mode = "task"
     limits: Limits = field(default_factory=Limits)
     idle_timeout: float | None = None
@@ -143,10 +151,12 @@ _ENDED: Mapping[CompletionReason, Status] = {
 
 
 def evolve(session: Session, position: int, event: AnyEvent) -> Session:
-    """The session after one more event; thin or whole makes no difference."""
-    if position <= session.position:
-        return session
-    return replace(_after(session, position, event), position=position)
+    """The session after one more event; thin or whole makes no difference.
+
+    Facts that do not depend on each other (outcomes of parallel calls, a message and a reply) may come in any order:
+    the session is the same.
+    """
+    return replace(_after(session, position, event), position=max(position, session.position))
 
 
 def _after(session: Session, position: int, event: AnyEvent) -> Session:
@@ -154,7 +164,7 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case SessionStarted():
             return _begun(session, event)
         case UserMessageAdded():
-            return replace(session, messages=session.messages + 1, heard=position, stalled="")
+            return replace(session, messages=session.messages + 1, heard=max(position, session.heard), stalled="")
         case LLMResponseReceived():
             return _replied(session, event)
         case LLMCallFailed():
@@ -203,6 +213,8 @@ def _begun(session: Session, event: SessionStarted) -> Session:
         session,
         thread_id=event.thread_id,
         started_at=event.started_at,
+        tenant=event.tenant,
+        principal=event.principal,
         mode=event.mode,
         limits=event.limits,
         idle_timeout=event.idle_timeout,
@@ -211,7 +223,7 @@ def _begun(session: Session, event: SessionStarted) -> Session:
 
 
 def _replied(session: Session, event: LLMResponseReceived) -> Session:
-    runnable = () if event.stop_reason == CUT_OFF else event.tool_calls
+    runnable = () if event.stop_reason in CUT_OFF else event.tool_calls
     forward = event.final or bool(runnable) or event.stop_reason == "pause_turn"
     return replace(
         session,
@@ -222,6 +234,7 @@ def _replied(session: Session, event: LLMResponseReceived) -> Session:
         tool_calls=session.tool_calls + len(runnable),
         answered=event.at,
         unfinished=not event.final,
+        stalled=ENDS_BADLY.get(event.stop_reason, ""),
         nudges=0 if forward else session.nudges + 1,
         pending={call.id: PendingCall(call.id, call.name, call.title) for call in runnable},
     )
@@ -230,14 +243,16 @@ def _replied(session: Session, event: LLMResponseReceived) -> Session:
 def _model_failed(session: Session, event: LLMCallFailed) -> Session:
     if event.will_retry:
         return replace(session, failures=session.failures + 1)
-    return replace(session, steps=event.step, failures=0, stalled=event.kind)
+    return replace(session, steps=event.step, failures=0, stalled=f"the model could not be asked: {event.kind}")
 
 
-def _with_call(session: Session, call_id: str, **changes: object) -> Session:
-    if call_id not in session.pending:
+def _with_call(session: Session, call_id: str, state: CallState, **details: Any) -> Session:
+    """The session with a call brought forward; what is late never brings it back."""
+    call = session.pending.get(call_id)
+    if call is None:
         return session
-    call = replace(session.pending[call_id], **changes)  # type: ignore[arg-type]
-    return replace(session, pending={**session.pending, call_id: call})
+    furthest = max(call.state, state, key=_STATES.index)
+    return replace(session, pending={**session.pending, call_id: replace(call, state=furthest, **details)})
 
 
 def _without_call(session: Session, call_id: str) -> Session:

@@ -1,0 +1,109 @@
+"""How an activity writes: every event gets its deterministic id and says who wrote it, in which attempt, and why."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Self
+from uuid import UUID
+
+from opentelemetry.propagate import inject
+from temporalio import activity
+
+from activities.steps import InThread
+from eventlog.events import AnyEvent, Mark
+from eventlog.ids import event_id
+from eventlog.log import Appended, AlreadyAppended, Entry, EventLog, IdConflict, Outcome, Recorded, VersionConflict
+from eventlog.metadata import Metadata
+
+CODE_VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who a step writes for."""
+
+    tenant: str = "default"
+    principal: str = "anonymous"
+    cause: UUID | None = None
+    """The event that what is written follows from."""
+
+    def because(self, cause: UUID | None) -> Self:
+        """The same author, moved by another event."""
+        return replace(self, cause=cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A declared intention: `fresh` where this very attempt declared it, and so nobody has acted on it yet."""
+
+    id: UUID
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The event that stands in the log now: ours, or that of an attempt which won."""
+
+    position: int
+    event: AnyEvent
+
+    @property
+    def mark(self) -> Mark:
+        """What the process is told of it."""
+        return Mark.of(self.position, self.event)
+
+
+class Journal:
+    """The log, as one step writes it."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def id_of(self, step: InThread, key: str) -> UUID:
+        """The id of the event that says `key`."""
+        return event_id(step.thread_id, step.started_ms, key)
+
+    async def find(self, step: InThread, key: str) -> Recorded | None:
+        """The event that says `key`, if some attempt has written it."""
+        return await self._log.find(self.id_of(step, key))
+
+    async def intend(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Intent:
+        """Declare what is about to be done, and wait until that is durable."""
+        outcome = await self.append(step, key, event, author)
+        return Intent(self.id_of(step, key), fresh=isinstance(outcome, Appended))
+
+    async def settle(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Written:
+        """Write what came of it. Where another attempt was first, its word stands."""
+        outcome = await self.append(step, key, event, author)
+        match outcome:
+            case Appended(position):
+                return Written(position, event)
+            case AlreadyAppended(recorded) | IdConflict(recorded):
+                return Written(recorded.position, recorded.event)
+            case VersionConflict():
+                raise AssertionError("an append without an expected version cannot conflict")
+
+    async def append(
+        self, step: InThread, key: str, event: AnyEvent, author: Author, expected_version: int | None = None
+    ) -> Outcome:
+        """Append one event under the id of `key`."""
+        entry = Entry(self.id_of(step, key), event, _metadata(step, event, author))
+        return await self._log.append(step.stream, entry, expected_version)
+
+
+def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:
+    info = activity.info()
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return Metadata(
+        at=datetime.now(UTC),
+        schema_version=event.version,
+        tenant=author.tenant,
+        principal=author.principal,
+        causation_id=author.cause,
+        correlation_id=step.thread,
+        run_id=info.workflow_run_id,
+        activity_id=info.activity_id,
+        attempt=info.attempt,
+        traceparent=carrier.get("traceparent"),
+        code=CODE_VERSION,
+    )

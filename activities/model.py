@@ -1,0 +1,185 @@
+"""The model call: look, intend, act, record."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.heartbeat import beating
+from activities.journal import Author, Journal
+from activities.retry import pause_before, try_again
+from activities.spans import chat_span
+from activities.steps import Learned, ModelStep
+from activities.views import Views
+from eventlog.canonical import digest_of
+from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, Mark, SessionStarted, ToolCall
+from eventlog.log import EventLog
+from llm.errors import ModelError, ModelUnavailable
+from llm.messages import Block, ModelReply, ModelRequest, TokenUsage, text_of
+from llm.model import Model
+from projections.session import CUT_OFF, ENDS_BADLY, SESSION
+from projections.transcript import TRANSCRIPT, Transcript, check_answer, render
+from tools.toolbox import Toolbox
+
+ATTEMPTS = 8
+"""How often one step asks the model before it gives up, not counting processes that died."""
+
+
+class Prices(Protocol):
+    """What calls cost."""
+
+    def cost(self, usage: TokenUsage, model: str) -> Decimal | None:
+        """US dollars; None where the model's price is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, ready to be sent."""
+
+    session: SessionStarted
+    request: ModelRequest
+    body: bytes
+    author: Author
+
+
+class ModelActivities:
+    """Asks the model on behalf of threads."""
+
+    def __init__(self, log: EventLog, views: Views, model: Model, toolbox: Toolbox, prices: Prices) -> None:
+        self._journal = Journal(log)
+        self._views = views
+        self._model = model
+        self._toolbox = toolbox
+        self._prices = prices
+
+    @activity.defn
+    async def call_model(self, step: ModelStep) -> Learned:
+        """Ask once; the reply, or the failure that ends the step, is in the log when this returns."""
+        known = await self._journal.find(step, _outcome(step))
+        if known is not None:
+            return Learned(marks=(Mark.of(known.position, known.event),))
+        call = await self._prepare(step)
+        intent = await self._intend(step, call)
+        began = time.monotonic()
+        try:
+            reply = await self._ask(call, intent)
+        except ModelError as error:
+            return await self._failed(step, call.author.because(intent), error)
+        return await self._record(step, call, intent, reply, round((time.monotonic() - began) * 1000))
+
+    async def _prepare(self, step: ModelStep) -> Call:
+        def see(transcript: Transcript) -> tuple[SessionStarted, ModelRequest, Author]:
+            terms = transcript.terms
+            if terms is None:
+                raise AssertionError(f"the stream {step.stream} has no beginning")
+            specs = self._toolbox.specs([tool.name for tool in terms.tools])
+            author = Author(transcript.tenant, transcript.principal, transcript.last_id)
+            return terms, render(transcript, specs), author
+
+        seen = await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)
+        terms, request, author = seen.value
+        return Call(terms, request, self._model.encode(request), author)
+
+    async def _intend(self, step: ModelStep, call: Call) -> UUID:
+        sha256 = hashlib.sha256(call.body).hexdigest()
+        event = LLMCallRequested(
+            step=step.step,
+            at=step.at,
+            projection=TRANSCRIPT.name,
+            projection_version=TRANSCRIPT.version,
+            model=call.request.terms,
+            tools_digest=digest_of([spec.model_dump() for spec in call.request.tools]),
+            request_sha256=sha256,
+            request_bytes=len(call.body),
+        )
+        intent = await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
+        return intent.id
+
+    async def _ask(self, call: Call, intent: UUID) -> ModelReply:
+        async with beating() as pulse:
+            with chat_span(call.request) as span:
+                reply = await self._model.answer(call.request, idempotency_key=str(intent), progress=pulse.note)
+                span.tell(reply)
+        _refuse_ambiguous(reply)
+        return reply
+
+    async def _failed(self, step: ModelStep, author: Author, error: ModelError) -> Learned:
+        failures = (await self._views.read(SESSION, step.stream, lambda session: session.failures)).value
+        transient = isinstance(error, ModelUnavailable)
+        retrying = transient and failures + 1 < ATTEMPTS
+        retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
+        pause = pause_before(failures, retry_after)
+        event = LLMCallFailed(
+            step=step.step,
+            kind=error.kind,
+            error_message=error.message,
+            retry_count=failures,
+            will_retry=retrying,
+            retry_in=pause if retrying else None,
+        )
+        if retrying:
+            await self._journal.settle(step, f"model/{step.step}/failure/{failures}", event, author)
+            raise try_again(error.kind, error.message, pause)
+        written = await self._journal.settle(step, _outcome(step), event, author)
+        return Learned(marks=(written.mark,))
+
+    async def _record(self, step: ModelStep, call: Call, intent: UUID, reply: ModelReply, duration_ms: int) -> Learned:
+        calls = tuple(self._call(block) for block in _asked(reply))
+        final, problem = verdict(reply, call.session)
+        event = LLMResponseReceived(
+            step=step.step,
+            at=step.at,
+            content=reply.content,
+            tool_calls=calls,
+            stop_reason=reply.stop_reason,
+            final=final,
+            problem=problem,
+            model_name=reply.model,
+            token_usage=reply.usage,
+            cost_usd=self._prices.cost(reply.usage, reply.model),
+            duration_ms=duration_ms,
+            message_id=reply.message_id,
+            request_id=reply.request_id,
+        )
+        written = await self._journal.settle(step, _outcome(step), event, call.author.because(intent))
+        return Learned(marks=(written.mark,))
+
+    def _call(self, block: Block) -> ToolCall:
+        arguments = block["input"] if isinstance(block.get("input"), dict) else {}
+        name = str(block["name"])
+        return ToolCall(id=str(block["id"]), name=name, arguments=arguments, title=self._toolbox.title(name, arguments))
+
+
+def verdict(reply: ModelReply, session: SessionStarted) -> tuple[bool, str | None]:
+    """Whether a reply is the model's last word, and what is wrong with it where it ought to be and is not."""
+    if _asked(reply) or reply.stop_reason in CUT_OFF or reply.stop_reason == "pause_turn":
+        return reply.stop_reason in ENDS_BADLY, None
+    if reply.stop_reason in ENDS_BADLY:
+        return True, None
+    text = text_of(reply.content).strip()
+    if not text:
+        return False, None
+    if session.mode == "chat" or session.result_schema is None:
+        return True, None
+    _, problem = check_answer(text, session.result_schema)
+    return problem is None, problem
+
+
+def _asked(reply: ModelReply) -> list[Block]:
+    return [block for block in reply.content if block.get("type") == "tool_use"]
+
+
+def _refuse_ambiguous(reply: ModelReply) -> None:
+    """A result could not be told to belong to one of two calls with the same id: ask again."""
+    ids = [block.get("id") for block in _asked(reply)]
+    if len(set(ids)) < len(ids) or not all(isinstance(id_, str) and id_ for id_ in ids):
+        raise ModelUnavailable("invalid_reply", f"the model's tool calls have missing or repeated ids: {ids}")
+
+
+def _outcome(step: ModelStep) -> str:
+    return f"model/{step.step}/outcome"

@@ -1,0 +1,24 @@
+"""How long to wait before something that failed is tried again."""
+
+from datetime import timedelta
+
+from temporalio.exceptions import ApplicationError
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds, unless the provider asks for longer."""
+LONGEST_RETRY_AFTER = 600.0
+"""A provider that asks for more is asked again after this."""
+
+
+def pause_before(retry: int, retry_after: float | None = None) -> float:
+    """Seconds before the `retry`-th retry (0, 1, …): doubling, but as long as was asked for."""
+    backing_off = min(FIRST_PAUSE * 2.0**retry, LONGEST_PAUSE)
+    if retry_after is None:
+        return backing_off
+    return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+
+
+def try_again(kind: str, problem: str, pause: float) -> ApplicationError:
+    """The error that makes Temporal run this activity again after `pause` seconds."""
+    return ApplicationError(problem, type=kind, next_retry_delay=timedelta(seconds=max(pause, 0.001)))

@@ -1,0 +1,161 @@
+"""The session's own facts: its beginning, what it is asked, its end."""
+
+from typing import Protocol
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.journal import Author, Journal
+from activities.steps import InThread, Learned, OpenSession, Tell
+from activities.views import Views
+from eventlog.canonical import digest_of
+from eventlog.events import AnyEvent, Mark, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
+from eventlog.log import NO_STREAM, AlreadyAppended, Appended, EventLog, IdConflict, VersionConflict
+from llm.messages import ModelTerms
+from projections.decide import decide, refusal
+from projections.requests import Approve, Deny, Pause, Request, Resume, Say, StartSession, Terminate
+from projections.session import SESSION, Session
+from projections.transcript import TRANSCRIPT, Transcript, check_answer, final_answer
+from tools.toolbox import Toolbox, Unplanned, UnknownTool
+
+CONTENDERS = 64
+"""How often a request is decided anew because somebody else wrote first."""
+
+
+class Defaults(Protocol):
+    """What a session gets where its starter said nothing."""
+
+    model: ModelTerms
+    system: str
+
+
+class SessionActivities:
+    """Writes what is asked of a session into its stream."""
+
+    def __init__(self, log: EventLog, views: Views, toolbox: Toolbox, defaults: Defaults) -> None:
+        self._log = log
+        self._journal = Journal(log)
+        self._views = views
+        self._toolbox = toolbox
+        self._defaults = defaults
+
+    @activity.defn
+    async def open_session(self, opening: OpenSession) -> Session:
+        """Write the beginning, unless it stands there already; either way answer where the session stands."""
+        step = InThread(thread=opening.thread, started_ms=int(opening.started_at.timestamp() * 1000))
+        event = self._beginning(opening)
+        author = Author(opening.start.tenant, opening.start.principal)
+        outcome = await self._journal.append(step, "session/started", event, author, NO_STREAM)
+        if isinstance(outcome, VersionConflict):
+            session = await self._session(step)
+            step = InThread(thread=opening.thread, started_ms=session.started_ms)
+        await self._say_first(step, opening.start, author)
+        return await self._session(step)
+
+    @activity.defn
+    async def recall_session(self, step: InThread) -> Session:
+        """Where the session stands by its stream."""
+        return await self._session(step)
+
+    @activity.defn
+    async def tell(self, tell: Tell) -> Learned:
+        """Make the fact that a request asks for, exactly once, or say why not."""
+        known = await self._journal.find(tell, tell.key)
+        if known is not None:
+            return _learned(known.position, known.event)
+        for _ in range(CONTENDERS):
+            learned = await self._try(tell)
+            if learned is not None:
+                return learned
+        raise ApplicationError(f"{CONTENDERS} other writers came first", type="Contention")
+
+    async def _try(self, tell: Tell) -> Learned | None:
+        """Decide on the newest state, and append if nobody has changed it since."""
+        seen = await self._views.read(SESSION, tell.stream, lambda session: session)
+        event = self._mistaken(seen.value, tell.request) or decide(seen.value, tell.request)
+        if event is None:
+            return Learned(refused=refusal(seen.value, tell.request))
+        event = await self._completed(tell, event)
+        author = Author(seen.value.tenant, _sender(tell.request) or seen.value.principal, seen.last_id)
+        outcome = await self._journal.append(tell, tell.key, event, author, seen.position)
+        match outcome:
+            case VersionConflict():
+                return None
+            case Appended(position):
+                return _learned(position, event)
+            case AlreadyAppended(recorded) | IdConflict(recorded):
+                return _learned(recorded.position, recorded.event)
+
+    async def _session(self, step: InThread) -> Session:
+        return (await self._views.read(SESSION, step.stream, lambda session: session)).value
+
+    async def _say_first(self, step: InThread, start: StartSession, author: Author) -> None:
+        event = UserMessageAdded(message=start.message, attachments=start.attachments, sender=start.principal)
+        await self._journal.append(step, f"message/first/{digest_of(event.model_dump())}", event, author)
+
+    def _beginning(self, opening: OpenSession) -> SessionStarted:
+        start = opening.start
+        try:
+            tools = self._toolbox.terms(start.tools)
+        except UnknownTool as error:
+            raise ApplicationError(str(error), type="UnknownTool", non_retryable=True) from error
+        return SessionStarted(
+            thread_id=opening.thread,
+            started_at=opening.started_at,
+            tenant=start.tenant,
+            principal=start.principal,
+            mode=start.mode,
+            model=start.model or self._defaults.model,
+            system=start.system or self._defaults.system,
+            tools=tools,
+            limits=start.limits,
+            approval_timeout=start.approval_timeout,
+            idle_timeout=start.idle_timeout,
+            result_schema=start.result_schema,
+            initial_context=start.initial_context,
+        )
+
+    def _mistaken(self, session: Session, request: Request) -> RequestIgnored | None:
+        """The record of an approval whose edited arguments the tool cannot take."""
+        if not isinstance(request, Approve) or request.edited_arguments is None or refusal(session, request):
+            return None
+        call = session.pending[request.call_id]
+        plan = self._toolbox.plan(call.name, request.edited_arguments, tuple(session.tools))
+        if not isinstance(plan, Unplanned):
+            return None
+        return RequestIgnored(
+            request=request.request, by=request.approver, problem=plan.problem, call_id=request.call_id
+        )
+
+    async def _completed(self, tell: Tell, event: AnyEvent) -> AnyEvent:
+        """A completion is given the answer it completes with."""
+        if not isinstance(event, SessionCompleted) or event.completion_reason != "success":
+            return event
+
+        def see(transcript: Transcript) -> tuple[str | None, object]:
+            answer = final_answer(transcript)
+            schema = transcript.terms.result_schema if transcript.terms else None
+            result = check_answer(answer, schema)[0] if answer is not None and schema is not None else None
+            return answer, result
+
+        answer, result = (await self._views.read(TRANSCRIPT, tell.stream, see)).value
+        return event.model_copy(update={"answer": answer, "result": result})
+
+
+def _learned(position: int, event: AnyEvent) -> Learned:
+    if isinstance(event, RequestIgnored):
+        return Learned(refused=event.problem)
+    return Learned(marks=(Mark.of(position, event),))
+
+
+def _sender(request: Request) -> str | None:
+    """The person who asked; None where the process itself did."""
+    match request:
+        case Approve() | Deny():
+            return request.approver
+        case Say():
+            return request.sender
+        case Pause() | Resume() | Terminate():
+            return request.by
+        case _:
+            return None

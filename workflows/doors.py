@@ -1,0 +1,198 @@
+"""The doors of a session: the signals, updates and queries through which people reach it.
+
+Each request comes in twice: as a signal, which any Temporal client can send by hand and which is never lost, and as
+an update of the same name, which tells its sender at once what is wrong. Signals take JSON of any shape, because one
+that cannot be read must leave a record rather than vanish.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel, ValidationError
+
+    from activities.steps import Learned
+    from llm.messages import Frozen
+    from projections.decide import refusal
+    from projections.requests import Approve, Deny, Pause, Reject, Request, Resume, Say, Terminate
+    from projections.session import Session
+
+
+class Accepted(Frozen):
+    """The request was done; the fact stands at `position`."""
+
+    position: int
+
+
+class Waiting(Frozen):
+    """A question that waits for its answer."""
+
+    call_id: str
+    tool_name: str
+    question: str
+    expires_at: str
+
+
+class State(Frozen):
+    """A session in short."""
+
+    thread_id: str
+    status: str
+    position: int
+    turns: int
+    tool_calls: int
+    tokens: int
+    pending: int
+    stalled: str
+
+
+class Doors:
+    """The handlers; `AgentWorkflow` is what stands behind them."""
+
+    session: Session
+
+    async def tell(self, request: Request) -> Learned:
+        """Make the fact the request asks for. Told by the workflow."""
+        raise NotImplementedError
+
+    @workflow.signal(name="message")
+    async def on_message(self, said: Any) -> None:
+        """Tell the agent something."""
+        await self._signalled("message", Say, said)
+
+    @workflow.signal(name="approve")
+    async def on_approve(self, answer: Any) -> None:
+        """Allow one tool call."""
+        await self._signalled("approve", Approve, answer)
+
+    @workflow.signal(name="deny")
+    async def on_deny(self, answer: Any) -> None:
+        """Forbid one tool call."""
+        await self._signalled("deny", Deny, answer)
+
+    @workflow.signal(name="pause")
+    async def on_pause(self, wish: Any = None) -> None:
+        """Begin nothing new."""
+        await self._signalled("pause", Pause, wish)
+
+    @workflow.signal(name="resume")
+    async def on_resume(self, wish: Any = None) -> None:
+        """Go on."""
+        await self._signalled("resume", Resume, wish)
+
+    @workflow.signal(name="terminate")
+    async def on_terminate(self, wish: Any = None) -> None:
+        """End the session."""
+        await self._signalled("terminate", Terminate, wish)
+
+    @workflow.update(name="message")
+    async def do_message(self, said: Say) -> Accepted:
+        """Tell the agent something, and hear whether it was taken."""
+        return await self._updated(said)
+
+    @do_message.validator
+    def _may_message(self, said: Say) -> None:
+        self._require(said)
+
+    @workflow.update(name="approve")
+    async def do_approve(self, answer: Approve) -> Accepted:
+        """Allow one tool call, and hear whether that was still possible."""
+        return await self._updated(answer)
+
+    @do_approve.validator
+    def _may_approve(self, answer: Approve) -> None:
+        self._require(answer)
+
+    @workflow.update(name="deny")
+    async def do_deny(self, answer: Deny) -> Accepted:
+        """Forbid one tool call, and hear whether that was still possible."""
+        return await self._updated(answer)
+
+    @do_deny.validator
+    def _may_deny(self, answer: Deny) -> None:
+        self._require(answer)
+
+    @workflow.update(name="pause")
+    async def do_pause(self, wish: Pause) -> Accepted:
+        """Begin nothing new."""
+        return await self._updated(wish)
+
+    @do_pause.validator
+    def _may_pause(self, wish: Pause) -> None:
+        self._require(wish)
+
+    @workflow.update(name="resume")
+    async def do_resume(self, wish: Resume) -> Accepted:
+        """Go on."""
+        return await self._updated(wish)
+
+    @do_resume.validator
+    def _may_resume(self, wish: Resume) -> None:
+        self._require(wish)
+
+    @workflow.update(name="terminate")
+    async def do_terminate(self, wish: Terminate) -> Accepted:
+        """End the session."""
+        return await self._updated(wish)
+
+    @do_terminate.validator
+    def _may_terminate(self, wish: Terminate) -> None:
+        self._require(wish)
+
+    @workflow.query(name="state")
+    def state(self) -> State:
+        """Where the session stands."""
+        session = self.session
+        return State(
+            thread_id=session.thread_id,
+            status=session.status,
+            position=session.position,
+            turns=session.turns,
+            tool_calls=session.tool_calls,
+            tokens=session.tokens,
+            pending=len(session.waiting_for_answer),
+            stalled=session.stalled,
+        )
+
+    @workflow.query(name="pending")
+    def pending(self) -> Sequence[Waiting]:
+        """The questions that wait for an answer."""
+        return [
+            Waiting(
+                call_id=call.id,
+                tool_name=call.name,
+                question=call.question,
+                expires_at=call.expires_at.isoformat() if call.expires_at else "",
+            )
+            for call in self.session.waiting_for_answer
+        ]
+
+    async def _signalled(self, name: str, kind: type[Any], value: Any) -> None:
+        await self.tell(read_request(name, kind, value))
+
+    async def _updated(self, request: Request) -> Accepted:
+        learned = await self.tell(request)
+        if learned.refused is not None:
+            raise ApplicationError(learned.refused, type="Refused", non_retryable=True)
+        return Accepted(position=learned.marks[-1].position)
+
+    def _require(self, request: Request) -> None:
+        problem = refusal(self.session, request)
+        if problem is not None:
+            raise ApplicationError(problem, type="Refused", non_retryable=True)
+
+
+def read_request(name: str, kind: type[Any], value: Any) -> Any:
+    """The request as written by hand, or a `Reject` that says what is wrong with it."""
+    try:
+        return kind.model_validate({} if value is None else value)
+    except ValidationError as error:
+        return Reject(name=name, problem=mistakes(error))
+
+
+def mistakes(error: ValidationError) -> str:
+    """Every mistake in a line, for the person who made them."""
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())

@@ -1,0 +1,46 @@
+"""What the Temporal Web UI and `temporal workflow list` show of a session: search attributes and current details."""
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+with workflow.unsafe.imports_passed_through():
+    from projections.session import PendingCall, Session
+
+STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
+TENANT = SearchAttributeKey.for_keyword("PerdureTenant")
+PENDING = SearchAttributeKey.for_int("PerdurePending")
+
+
+class Face:
+    """Shows a session to people who look at Temporal; writes history only when something changed."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, str, int] | None = None
+
+    def show(self, session: Session) -> None:
+        """Bring what is shown up to date."""
+        workflow.set_current_details(details(session))
+        now = (session.status, session.tenant, len(session.waiting_for_answer))
+        if now == self._shown:
+            return
+        self._shown = now
+        workflow.upsert_search_attributes(
+            [STATUS.value_set(now[0]), TENANT.value_set(now[1]), PENDING.value_set(now[2])]
+        )
+
+
+def details(session: Session) -> str:
+    """The session in a few lines of Markdown."""
+    lines = [
+        f"**{session.status}** · {session.mode} · {session.turns} turns · {session.tool_calls} tool calls · "
+        f"{session.tokens:,} tokens"
+    ]
+    if session.stalled:
+        lines.append(f"_{session.stalled}_")
+    lines += [_question(session.thread_id, call) for call in session.waiting_for_answer]
+    return "\n\n".join(lines)
+
+
+def _question(thread: str, call: PendingCall) -> str:
+    answer = f"""temporal workflow signal --workflow-id {thread} --name approve --input '{{"call_id": "{call.id}"}}'"""
+    return f"### Waits for approval: {call.question}\n\n`{call.id}` until {call.expires_at:%Y-%m-%d %H:%M} UTC\n\n    {answer}"

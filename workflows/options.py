@@ -1,0 +1,54 @@
+"""How activities are called: how long each may take, when it counts as dead, how often it is tried."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+
+class Options(TypedDict):
+    """Keyword arguments of `workflow.execute_activity_method`."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta | None
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+HEARTBEAT = timedelta(seconds=8)
+"""Silence after which a worker is taken for dead; it beats every second."""
+MARGIN = timedelta(seconds=30)
+"""What an activity may take on top of its tool: to read, to write, to wait for the database."""
+
+LOG: Options = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "heartbeat_timeout": None,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30), maximum_attempts=500
+    ),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+"""Reading and writing the log: without it nothing can go on, so it is waited for, some four hours."""
+
+MODEL: Options = {
+    "start_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60), maximum_attempts=40
+    ),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+"""Asking the model. Its refusals are counted by the activity itself; these attempts are for processes that die."""
+
+
+def tool_options(timeout: float) -> Options:
+    """Running a tool that may take `timeout` seconds; its own retries are counted by the activity."""
+    return {
+        "start_to_close_timeout": timedelta(seconds=timeout) + MARGIN,
+        "heartbeat_timeout": HEARTBEAT,
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=10
+        ),
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    }
