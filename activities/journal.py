@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.steps import InThread
 from eventlog.events import AnyEvent, Mark
 from eventlog.ids import event_id
-from eventlog.log import Appended, AlreadyAppended, Entry, EventLog, IdConflict, Outcome, Recorded, VersionConflict
+from eventlog.log import AlreadyAppended, Appended, Entry, EventLog, IdConflict, Outcome, Recorded, VersionConflict
 from eventlog.metadata import Metadata
 
 CODE_VERSION = "0.1.0"

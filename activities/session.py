@@ -16,7 +16,7 @@ from projections.decide import decide, refusal
 from projections.requests import Approve, Deny, Pause, Request, Resume, Say, StartSession, Terminate
 from projections.session import SESSION, Session
 from projections.transcript import TRANSCRIPT, Transcript, check_answer, final_answer
-from tools.toolbox import Toolbox, Unplanned, UnknownTool
+from tools.toolbox import Toolbox, UnknownTool, Unplanned
 
 CONTENDERS = 64
 """How often a request is decided anew because somebody else wrote first."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
+from opentelemetry.util.types import AttributeValue
 from temporalio import activity
 
 from llm.messages import ModelReply, ModelRequest
@@ -38,7 +39,7 @@ class ChatSpan:
 @contextmanager
 def chat_span(request: ModelRequest) -> Iterator[ChatSpan]:
     """The span around one model call; exceptions are recorded."""
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "anthropic",
         "gen_ai.request.model": request.terms.name,
@@ -53,7 +54,7 @@ def chat_span(request: ModelRequest) -> Iterator[ChatSpan]:
 @contextmanager
 def tool_span(name: str, call_id: str) -> Iterator[Span]:
     """The span around one tool; exceptions are recorded."""
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
         "gen_ai.tool.call.id": call_id,

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import Pulse, beating
 from activities.journal import Author, Intent, Journal
@@ -69,7 +70,9 @@ class ToolActivities:
 
     async def _look(self, step: ToolStep) -> tuple[OpenCall, Author]:
         def see(calls: ToolCalls) -> tuple[OpenCall, Author]:
-            call = calls.open[step.call]
+            call = calls.open.get(step.call)
+            if call is None:
+                raise ApplicationError(f"no call {step.call!r} is open", type="NoSuchCall", non_retryable=True)
             return call, Author(calls.tenant, calls.principal, call.cause)
 
         return (await self._views.read(TOOL_CALLS, step.stream, see)).value

@@ -93,7 +93,7 @@ def problem_json(error: ClientError) -> dict[str, str | None]:
 
 
 def _console(*, stderr: bool) -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - rich costs 50 ms: `--help` and `--json` do without
+    from rich.console import Console
 
     class Page(Console):
         """A console whose reader may leave early."""

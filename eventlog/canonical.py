@@ -9,7 +9,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> bytes:
-    """`value` as UTF-8 JSON with sorted keys and no spaces; lone surrogates are written as `\\uXXXX` escapes."""
+    r"""`value` as UTF-8 JSON with sorted keys and no spaces; lone surrogates are written as `\uXXXX` escapes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", errors="backslashreplace")
 

@@ -31,5 +31,5 @@ def event_id(thread: ThreadId, started_ms: int, key: str) -> UUID:
 
     `started_ms` is the thread's start in milliseconds of Unix time; attempt and run are no part of it.
     """
-    digest = hashlib.sha256(f"{thread}\n{key}".encode()).digest()
+    digest = hashlib.sha256(f"{thread}\n{key}".encode(errors="surrogatepass")).digest()
     return _uuid(started_ms, int.from_bytes(digest[:10], "big"), version=8)

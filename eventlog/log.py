@@ -1,9 +1,12 @@
 """The port behind which the log stands, what an append answers, and what can go wrong.
 
     LogError
-    ├── LogUnavailable    transient: the database cannot be reached or is too busy; ask again
-    ├── LogCorrupted      permanent: what was read is no event
-    └── EntryRejected     permanent: the database will never accept this entry
+    ├── LogUnavailable          transient: the database cannot be reached or is too busy; ask again
+    │   └── LogMisconfigured    it will stay so until somebody repairs the installation, rights or address
+    ├── LogCorrupted            permanent: what was read is no event
+    └── EntryRejected           permanent: the database will never accept this entry
+
+A stream or category that cannot be one is refused with `streams.InvalidName`.
 
 An append answers with an outcome, not an exception: only the caller knows whether a conflict is a defect.
 """
@@ -92,6 +95,10 @@ class LogError(Exception):
 
 class LogUnavailable(LogError):
     """The log cannot be reached or is too busy; the same call may succeed later."""
+
+
+class LogMisconfigured(LogUnavailable):
+    """The log is not set up as it must be; the message says what to do."""
 
 
 class LogCorrupted(LogError):

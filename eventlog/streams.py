@@ -16,8 +16,8 @@ Category = NewType("Category", str)
 AGENT = Category("agent:v1")
 """The category in which every thread's stream stands."""
 
-_CATEGORY = re.compile(r"[a-z][a-z0-9_]*")
-_VERSION = re.compile(r"v[0-9]+")
+_CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_VERSION = re.compile(r"v[0-9]{1,9}")
 _THREAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*")
 _LONGEST_THREAD = 200
 
@@ -56,7 +56,9 @@ def stream_of(thread: ThreadId) -> StreamName:
 def build_stream_name(category: str, version: str, thread: str) -> StreamName:
     """`{category}:{version}-{thread}`, each part checked."""
     if not _CATEGORY.fullmatch(category):
-        raise InvalidName(f"{category!r} cannot be a category: use lower-case letters, digits and _, no '-' or ':'")
+        raise InvalidName(
+            f"{category!r} cannot be a category: use up to 100 lower-case letters, digits and _, no '-' or ':'"
+        )
     if not _VERSION.fullmatch(version):
         raise InvalidName(f"{version!r} cannot be a category's version: write v and a number, as in v1")
     return StreamName(f"{category}:{version}-{thread_id(thread)}")
@@ -70,3 +72,11 @@ def parse_stream_name(name: str) -> StreamParts:
         raise InvalidName(f"{name!r} is no stream name: it must read category:version-thread, as in agent:v1-7f3a")
     build_stream_name(category, version, thread)
     return StreamParts(category, version, ThreadId(thread))
+
+
+def category(text: str) -> Category:
+    """`text` as a category that can be read (`agent:v1`), or `InvalidName` that says what is wrong with it."""
+    name, colon, version = text.partition(":")
+    if not _CATEGORY.fullmatch(name) or (colon and not _VERSION.fullmatch(version)):
+        raise InvalidName(f"{text!r} is no category: it must read name:version, as in agent:v1, without '-'")
+    return Category(text)

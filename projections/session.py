@@ -29,6 +29,7 @@ from eventlog.events import (
     SessionResumed,
     SessionStarted,
     SessionTerminationRequested,
+    ToolCall,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
@@ -98,12 +99,19 @@ class Session:
     """Position of the last user message."""
     answered: int = -1
     """The position up to which the last reply had read."""
+    paused_turn: bool = False
+    """The provider paused the last reply and goes on with it in the next one, before it reads anything else."""
     unfinished: bool = False
     """The last reply wants another call: it used tools, was cut off, or its answer was not taken."""
     nudges: int = 0
     """Replies in a row that brought nothing forward."""
-    stalled: str = ""
-    """Why the model could not be asked, until something changes."""
+    prompted: int = -1
+    """Position of the last message or resumption."""
+    failure: str = ""
+    """Why the model could not be asked, at `failed_at`."""
+    failed_at: int = -1
+    bad_end: str = ""
+    """Why the last reply is no answer, and asking again would be no use."""
     paused: bool = False
     exceeded: str = ""
     """The limit that was reached."""
@@ -129,6 +137,13 @@ class Session:
     def owes_reply(self) -> bool:
         """Whether the model has something to react to."""
         return self.unfinished or self.heard > self.answered
+
+    @property
+    def stalled(self) -> str:
+        """Why nothing more comes from the model until a person does something."""
+        if self.failed_at > self.prompted:
+            return self.failure
+        return "" if self.owes_reply else self.bad_end
 
     @property
     def status(self) -> Status:
@@ -164,11 +179,13 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case SessionStarted():
             return _begun(session, event)
         case UserMessageAdded():
-            return replace(session, messages=session.messages + 1, heard=max(position, session.heard), stalled="")
+            return _prompted(
+                replace(session, messages=session.messages + 1, heard=max(position, session.heard)), position
+            )
         case LLMResponseReceived():
             return _replied(session, event)
         case LLMCallFailed():
-            return _model_failed(session, event)
+            return _model_failed(session, position, event)
         case ApprovalRequested():
             return _with_call(
                 session,
@@ -195,7 +212,7 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case SessionPaused():
             return replace(session, paused=True)
         case SessionResumed():
-            return replace(session, paused=False, stalled="")
+            return _prompted(replace(session, paused=False), position)
         case SessionTerminationRequested():
             return replace(session, terminating=True)
         case BudgetExceeded():
@@ -222,8 +239,20 @@ def _begun(session: Session, event: SessionStarted) -> Session:
     )
 
 
+def _prompted(session: Session, position: int) -> Session:
+    return replace(session, prompted=max(position, session.prompted))
+
+
+def runnable_calls(event: LLMResponseReceived) -> tuple[ToolCall, ...]:
+    """The calls of a reply that are to be made: none of one that broke off or was refused."""
+    return () if event.stop_reason in CUT_OFF or event.stop_reason in ENDS_BADLY else event.tool_calls
+
+
 def _replied(session: Session, event: LLMResponseReceived) -> Session:
-    runnable = () if event.stop_reason in CUT_OFF else event.tool_calls
+    """The session after a reply; one that comes after its step was given up is none."""
+    if event.step <= session.steps:
+        return session
+    runnable = runnable_calls(event)
     forward = event.final or bool(runnable) or event.stop_reason == "pause_turn"
     return replace(
         session,
@@ -232,18 +261,22 @@ def _replied(session: Session, event: LLMResponseReceived) -> Session:
         failures=0,
         tokens=session.tokens + event.token_usage.total,
         tool_calls=session.tool_calls + len(runnable),
-        answered=event.at,
+        answered=session.answered if session.paused_turn else event.at,
+        paused_turn=event.stop_reason == "pause_turn" and not runnable,
         unfinished=not event.final,
-        stalled=ENDS_BADLY.get(event.stop_reason, ""),
+        bad_end=ENDS_BADLY.get(event.stop_reason, ""),
         nudges=0 if forward else session.nudges + 1,
         pending={call.id: PendingCall(call.id, call.name, call.title) for call in runnable},
     )
 
 
-def _model_failed(session: Session, event: LLMCallFailed) -> Session:
+def _model_failed(session: Session, position: int, event: LLMCallFailed) -> Session:
+    if event.step <= session.steps:
+        return session
     if event.will_retry:
         return replace(session, failures=session.failures + 1)
-    return replace(session, steps=event.step, failures=0, stalled=f"the model could not be asked: {event.kind}")
+    failure = f"the model could not be asked: {event.kind}"
+    return replace(session, steps=event.step, failures=0, failure=failure, failed_at=position)
 
 
 def _with_call(session: Session, call_id: str, state: CallState, **details: Any) -> Session:
@@ -261,6 +294,8 @@ def _without_call(session: Session, call_id: str) -> Session:
 
 
 def _evolve_recorded(session: Session, recorded: Recorded) -> Session:
+    if recorded.position <= session.position:
+        return session
     return evolve(session, recorded.position, recorded.event)
 
 

@@ -1,8 +1,9 @@
 """What a tool is told besides its arguments: injected, and never visible to the model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from eventlog.streams import ThreadId
 
@@ -25,3 +26,5 @@ class ToolContext:
     """The only folder the file tools may touch."""
     heartbeat: Callable[[str], None]
     """Says that a long call is alive and how far it is. Perdure beats by itself too."""
+    cancelled: Event = field(default_factory=Event, compare=False, repr=False)
+    """Set when nobody waits for the call any more: a long function that is not async looks at it now and then."""

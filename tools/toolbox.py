@@ -63,7 +63,7 @@ class Failed:
     """Whether trying again may help; only ever so where the tool may be repeated."""
     retry_after: float | None = None
     happened: bool | None = False
-    """Whether the effect happened: False is certainly not, None is not known."""
+    """Whether the effect happened: False means that the tool says it did not, None that nobody knows."""
 
 
 ToolResult: TypeAlias = Succeeded | Failed

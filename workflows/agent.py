@@ -120,21 +120,25 @@ class AgentWorkflow(Doors):
                 assert_never(step)
 
     async def _open(self, start: Any, resumed: Resumed | None) -> None:
-        thread = _thread_id()
-        if resumed is None:
-            opening = OpenSession(thread=thread, started_at=workflow.info().start_time, start=_read_start(start))
-            self.session = await workflow.execute_activity_method(
-                SessionActivities.open_session, opening, summary="open the session", **LOG
-            )
-        else:
-            self.session = await workflow.execute_activity_method(
-                SessionActivities.recall_session,
-                InThread(thread=thread, started_ms=resumed.started_ms),
-                summary="recall the session",
-                **LOG,
-            )
+        try:
+            self.session = await (self._begin(start) if resumed is None else self._recall(resumed))
+        except ActivityError as error:
+            kind, problem = _why(error)
+            raise ApplicationError(problem, type=kind, non_retryable=True) from error
         self._known_up_to = self.session.position
         self._face.show(self.session)
+
+    async def _begin(self, start: Any) -> Session:
+        opening = OpenSession(thread=_thread_id(), started_at=workflow.info().start_time, start=_read_start(start))
+        return await workflow.execute_activity_method(
+            SessionActivities.open_session, opening, summary="open the session", **LOG
+        )
+
+    async def _recall(self, resumed: Resumed) -> Session:
+        step = InThread(thread=_thread_id(), started_ms=resumed.started_ms)
+        return await workflow.execute_activity_method(
+            SessionActivities.recall_session, step, summary="recall the session", **LOG
+        )
 
     async def _call_model(self, step: CallModel) -> None:
         model_step = ModelStep(**self._here(), step=step.step, at=step.at)
@@ -144,7 +148,7 @@ class AgentWorkflow(Doors):
             )
         except ActivityError as error:
             kind, problem = _why(error)
-            await self._tell(f"give-up/{step.step}", GiveUpModel(step=step.step, kind=kind, problem=problem))
+            await self._tell(f"model/{step.step}/outcome", GiveUpModel(step=step.step, kind=kind, problem=problem))
         else:
             self._learn(learned)
 
@@ -224,12 +228,7 @@ class AgentWorkflow(Doors):
         except TimeoutError:
             pass
         finally:
-            stopped = task.cancel()
-        try:
-            await task
-        except BaseException as error:
-            if not (stopped and is_cancelled_exception(error)):
-                raise
+            await _let_go(task)
 
     async def _cancel(self) -> None:
         """Somebody cancelled the workflow: end the session as if it had been terminated."""
@@ -274,6 +273,16 @@ class AgentWorkflow(Doors):
         if runtime is None or started_at is None:
             return None
         return started_at + timedelta(seconds=runtime) - workflow.now()
+
+
+async def _let_go(task: asyncio.Task[None]) -> None:
+    """Cancel what is not done yet, and wait until it really has stopped."""
+    stopped = task.cancel()
+    try:
+        await task
+    except (asyncio.CancelledError, ActivityError) as error:
+        if not (stopped and is_cancelled_exception(error)):
+            raise
 
 
 def _thread_id() -> str:

@@ -31,10 +31,8 @@ class Face:
 
 def details(session: Session) -> str:
     """The session in a few lines of Markdown."""
-    lines = [
-        f"**{session.status}** · {session.mode} · {session.turns} turns · {session.tool_calls} tool calls · "
-        f"{session.tokens:,} tokens"
-    ]
+    counts = f"{session.turns} turns · {session.tool_calls} tool calls · {session.tokens:,} tokens"
+    lines = [f"**{session.status}** · {session.mode} · {counts}"]
     if session.stalled:
         lines.append(f"_{session.stalled}_")
     lines += [_question(session.thread_id, call) for call in session.waiting_for_answer]
@@ -42,5 +40,7 @@ def details(session: Session) -> str:
 
 
 def _question(thread: str, call: PendingCall) -> str:
-    answer = f"""temporal workflow signal --workflow-id {thread} --name approve --input '{{"call_id": "{call.id}"}}'"""
-    return f"### Waits for approval: {call.question}\n\n`{call.id}` until {call.expires_at:%Y-%m-%d %H:%M} UTC\n\n    {answer}"
+    signal = f"temporal workflow signal --workflow-id {thread} --name approve"
+    answer = f"""{signal} --input '{{"call_id": "{call.id}"}}'"""
+    until = f"{call.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"### Waits for approval: {call.question}\n\n`{call.id}` until {until}\n\n    {answer}"

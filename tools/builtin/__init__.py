@@ -1,1 +1,11 @@
-"""The tools that come with Perdure."""
+"""The tools every worker has: the time, arithmetic, an echo, and the files of the workspace."""
+
+from tools.builtin.calculator import calculate
+from tools.builtin.clock import get_current_time
+from tools.builtin.echo import echo
+from tools.builtin.listing import list_files
+from tools.builtin.reading import read_file
+from tools.builtin.search import search_files
+from tools.builtin.writing import write_file
+
+__all__ = ["calculate", "echo", "get_current_time", "list_files", "read_file", "search_files", "write_file"]

@@ -1,0 +1,88 @@
+"""Where real things meet: settings in, adapters out. Only the edges (`worker.py`, `client.py`) come here."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client, Interceptor, TLSConfig
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from eventlog.pool import PoolTerms
+from eventlog.postgres import PostgresEventLog
+from llm.messages import ModelTerms
+from settings import Settings
+from tools.plugins import load_tools
+from tools.workbench import Workbench
+
+SYSTEM = """\
+You are a careful agent with tools. You work in a folder that is your workspace; paths are relative to it.
+
+Use tools where they help, several at once where they do not depend on each other. Some calls must be allowed by a
+person first: ask for them plainly and do not ask again when one is denied; look for another way or say what you need.
+A tool's error tells you what to change. Never claim to have done what no tool result confirms.
+
+When you are done, answer briefly: what you found or did, and what is left open.
+"""
+"""The system prompt where nobody set one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of the system are."""
+
+    temporal: str
+    database: str
+    model: str | None = None
+    """Base URL of the scripted model; None where a real one is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a session gets where its starter said nothing."""
+
+    model: ModelTerms
+    system: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Defaults":
+        """The defaults by the settings."""
+        terms = ModelTerms(
+            name=settings.model_name, max_tokens=settings.max_tokens, thinking_tokens=settings.thinking_tokens
+        )
+        prompt = settings.system_prompt_file
+        return cls(terms, prompt.read_text(encoding="utf-8") if prompt else SYSTEM)
+
+
+async def connect_temporal(
+    settings: Settings, address: str, *, lazy: bool = False, interceptors: Sequence[Interceptor] = ()
+) -> Client:
+    """A client of the Temporal server at `address`."""
+    return await Client.connect(
+        address,
+        namespace=settings.temporal_namespace,
+        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+        tls=_tls(settings),
+        data_converter=pydantic_data_converter,
+        interceptors=interceptors,
+        lazy=lazy,
+    )
+
+
+def _tls(settings: Settings) -> TLSConfig | bool:
+    files = (settings.temporal_tls_server_ca, settings.temporal_tls_client_cert, settings.temporal_tls_client_key)
+    if not any(files):
+        return settings.temporal_tls or settings.temporal_api_key is not None
+    authority, certificate, key = (file.read_bytes() if file else None for file in files)
+    return TLSConfig(server_root_ca_cert=authority, client_cert=certificate, client_private_key=key)
+
+
+@asynccontextmanager
+async def open_log(settings: Settings, url: str) -> AsyncIterator[PostgresEventLog]:
+    """The log at `url`, for the block's duration."""
+    async with PostgresEventLog.connect(url, PoolTerms(max_size=settings.database_pool_size)) as log:
+        yield log
+
+
+def lay_out_tools(settings: Settings) -> Workbench:
+    """The built-in tools and those of plugins, in the workspace."""
+    return Workbench(load_tools(settings.plugins), settings.workspace)

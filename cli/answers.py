@@ -1,0 +1,154 @@
+"""What the commands answer under `--json`: every key, in one place. Keys are added, never renamed or taken away.
+
+    start, continue, show          ThreadReport  (start adds `existed`, show adds `timeline`)
+    approve, deny, pause, resume,  RequestReport
+    terminate
+    pending                        {"pending": [PendingApproval, …]}
+    list                           {"threads": [ThreadLine, …]}
+    show --events                  {"thread_id": …, "events": [event, …]}
+    watch                          one event a line as it happens, then a ThreadReport
+    prompt                         PromptReport
+    up, down, doctor               see `system.py`
+    anything that goes wrong       {"error": {"kind": …, "message": …, "remedy": …}}
+
+An event is {"position", "global_position", "id", "type", "time", "data", "metadata"}. Times are ISO 8601 in UTC;
+what is not known or not there is null.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cli.exits import ExitCode
+from eventlog.events import Mode
+from eventlog.log import Recorded
+from projections.session import Status
+
+
+@dataclass(frozen=True, slots=True)
+class PendingApproval:
+    """One question that waits for a person."""
+
+    thread_id: str
+    call_id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    """Exactly what will run if the answer is yes."""
+    question: str
+    reason: str
+    risk: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadReport:
+    """Where a thread stands."""
+
+    thread_id: str
+    status: Status
+    position: int
+    """Of the last event; -1 where nothing has been written yet."""
+    mode: Mode
+    started_at: datetime | None
+    call_id: str | None
+    """The first call that waits for approval."""
+    pending: tuple[PendingApproval, ...]
+    answer: str | None
+    """The final answer of a task; the last reply of a chat."""
+    result: Any
+    """The final answer as JSON, where a schema was asked for."""
+    reason: str | None
+    """How it ended: success, failure, timeout, limit or terminated."""
+    summary: str | None
+    """Why it ended, in a sentence."""
+    problem: str | None
+    """Why the model could not be asked, until something changes."""
+    turns: int
+    tool_calls: int
+    tokens: int
+    cost_usd: float | None
+    """None where some call's price is not known."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen any more."""
+        return self.status in {"completed", "failed", "terminated"}
+
+    @property
+    def exit(self) -> ExitCode:
+        """The exit code of a command that waited for this."""
+        match self.status:
+            case "failed" | "terminated":
+                return ExitCode.FAILED
+            case "paused":
+                return ExitCode.WAITING
+            case "waiting" if self.pending:
+                return ExitCode.WAITING
+            case "waiting" if self.problem:
+                return ExitCode.FAILED
+            case _:
+                return ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReport:
+    """What became of a request to a thread."""
+
+    thread_id: str
+    request: str
+    """approve, deny, message, pause, resume or terminate"""
+    call_id: str | None
+    sent: str
+    """update: the thread has taken it; signal: it will be read when a worker runs."""
+    position: int | None
+    """Of the event the request made; null where it was sent as a signal."""
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLine:
+    """A thread in a list."""
+
+    thread_id: str
+    status: Status
+    started_at: datetime | None
+    closed_at: datetime | None
+    tenant: str
+    pending: int
+    """Questions that wait for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReport:
+    """One model call's request, rendered again."""
+
+    thread_id: str
+    call: int
+    """1 for the first model call of the thread, 2 for the second, …"""
+    position: int
+    """Where the call stands in the stream."""
+    at: int
+    """The last position the model was shown."""
+    model: str
+    verified: bool
+    """Whether these are the very bytes that were sent, by their SHA-256."""
+    why: str
+    """What `verified` rests on, or what has changed since."""
+    request_sha256: str
+    request: Any
+    """The HTTP body, as JSON."""
+
+
+def event_json(recorded: Recorded) -> dict[str, Any]:
+    """An event as the log has it."""
+    data = recorded.event.model_dump(mode="json")
+    return {
+        "position": recorded.position,
+        "global_position": recorded.global_position,
+        "id": str(recorded.id),
+        "type": data.pop("type"),
+        "time": recorded.time,
+        "data": data,
+        "metadata": recorded.metadata.model_dump(mode="json", exclude_none=True),
+    }

@@ -1,0 +1,111 @@
+"""Following a thread: its stream is read again and again, while Temporal is asked to say when its workflow closes."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal
+
+from temporalio import exceptions
+from temporalio.client import Client, WorkflowFailureError
+
+from cli.answers import ThreadReport
+from cli.errors import DatabaseUnreachable, NotFound, TemporalUnreachable
+from cli.reading import Reading, closed_from_outside
+from cli.temporal import NoSuchWorkflow, temporal
+from eventlog.log import EventLog, LogUnavailable, Recorded
+from eventlog.streams import ThreadId
+
+INTERVAL = 0.25
+"""Seconds between two looks at the stream."""
+PATIENCE = 60.0
+"""Seconds the log may be away before following it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is new, and where the thread stands after it."""
+
+    news: tuple[Recorded, ...]
+    report: ThreadReport
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a workflow ended, by Temporal's word."""
+
+    status: Literal["failed", "terminated"]
+    why: str
+
+
+async def follow(client: Client, log: EventLog, thread: ThreadId) -> AsyncGenerator[Progress]:
+    """Every step of a thread from its beginning; ends when the thread has ended, whoever ended it."""
+    reading = Reading(log, thread)
+    closing = asyncio.create_task(_closed(client, thread))
+    try:
+        first = True
+        while True:
+            over = closing.done()  # asked before the stream is read: then the stream has all there will be
+            news = await _patiently(reading)
+            report = reading.report()
+            if over and not report.ended:
+                yield Progress(tuple(news), _without_end(reading, closing.result()))
+                return
+            if news or first:
+                yield Progress(tuple(news), report)
+            if report.ended:
+                return
+            first = False
+            await asyncio.wait({closing}, timeout=INTERVAL)
+    finally:
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+
+def _without_end(reading: Reading, closed: Closed | None) -> ThreadReport:
+    if closed is None and not reading.session.started:
+        raise NotFound(f"there is no thread {reading.thread}", remedy="`perdure list` shows the threads there are")
+    closed = closed or Closed("failed", "Temporal no longer knows its workflow")
+    return closed_from_outside(reading.report(), closed.status, closed.why)
+
+
+async def _patiently(reading: Reading) -> list[Recorded]:
+    """What is new in the stream, waiting a while for a database that is away."""
+    began = time.monotonic()
+    while True:
+        try:
+            return await reading.catch_up()
+        except LogUnavailable as error:
+            if time.monotonic() - began > PATIENCE:
+                raise DatabaseUnreachable(f"the log has been away for {PATIENCE:.0f} seconds: {error}") from error
+            await asyncio.sleep(1)
+
+
+async def _closed(client: Client, thread: ThreadId) -> Closed | None:
+    """Waits until the workflow closes and says how; None where Temporal has none of that id."""
+    handle = client.get_workflow_handle(thread)
+    while True:
+        try:
+            with temporal(client):
+                await handle.result()
+            return Closed("failed", "its workflow completed without writing an end")
+        except NoSuchWorkflow:
+            return None
+        except WorkflowFailureError as error:
+            return _ended(error)
+        except TemporalUnreachable:
+            await asyncio.sleep(1)
+
+
+def _ended(error: WorkflowFailureError) -> Closed:
+    match error.cause:
+        case exceptions.TerminatedError() as cause:
+            return Closed("terminated", f"its workflow was terminated from outside: {cause.message}")
+        case exceptions.CancelledError():
+            return Closed("terminated", "its workflow was cancelled")
+        case exceptions.TimeoutError():
+            return Closed("failed", "its workflow timed out")
+        case exceptions.FailureError() as cause:
+            return Closed("failed", cause.message)
+        case cause:
+            return Closed("failed", str(cause))

@@ -1,0 +1,108 @@
+"""What is given on the command line: arguments several commands share, and text that must be parsed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from cli.errors import BadUsage
+
+if TYPE_CHECKING:
+    from eventlog.events import Limits
+    from eventlog.streams import ThreadId
+
+Thread = Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.", show_default=False)]
+Message = Annotated[
+    str, typer.Argument(metavar="MESSAGE", help="What to tell the agent; - reads it from stdin.", show_default=False)
+]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", "-w", help="Wait until the thread has ended or waits for a person.", show_default=False),
+]
+Signal = Annotated[
+    bool,
+    typer.Option(
+        "--signal",
+        "--no-wait",
+        help="Send a signal: it waits where no worker runs, but nobody tells whether it was taken.",
+        show_default=False,
+    ),
+]
+
+
+def thread_id(text: str) -> "ThreadId":
+    """A thread id; raises `BadUsage` that says what is wrong with it."""
+    from eventlog.streams import InvalidName
+    from eventlog.streams import thread_id as checked
+
+    try:
+        return checked(text)
+    except InvalidName as error:
+        raise BadUsage(str(error)) from error
+
+
+def message(text: str) -> str:
+    """What to say: the argument itself, or all of stdin where it is `-`."""
+    said = sys.stdin.read() if text == "-" else text
+    if not said.strip():
+        raise BadUsage("there is no message", remedy="say something, or pipe it in and give - as the message")
+    return said
+
+
+def json_object(option: str, text: str | None) -> dict[str, Any] | None:
+    """A JSON object; raises `BadUsage` that says where the mistake is."""
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadUsage(f"{option} is no JSON: {error}", remedy="put it in single quotes") from error
+    if not isinstance(value, dict):
+        raise BadUsage(f'{option} must be a JSON object, as in {{"path": "report.md"}}, not {text}')
+    return value
+
+
+def json_file(option: str, file: Path | None) -> dict[str, Any] | None:
+    """The JSON object in a file."""
+    if file is None:
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadUsage(f"{option} {file} cannot be read: {error}") from error
+    return json_object(f"{option} {file}", text)
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Names separated by commas; an empty text is no name at all."""
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def limits(given: list[str] | None) -> "Limits":
+    """Limits written as `name=value`; `none` lifts one. Raises `BadUsage` that names the limits there are."""
+    from pydantic import ValidationError
+
+    from eventlog.events import LimitName, Limits
+
+    values: dict[str, object] = {}
+    for each in given or []:
+        name, equals, value = each.partition("=")
+        if not equals or name not in get_args(LimitName):
+            raise BadUsage(
+                f"--limit {each} is no limit", remedy=f"write name=value; names: {', '.join(get_args(LimitName))}"
+            )
+        values[name] = None if value.lower() == "none" else value
+    try:
+        return Limits.model_validate(values)
+    except ValidationError as error:
+        raise BadUsage(f"--limit: {mistakes(error)}") from error
+
+
+def mistakes(error: Any) -> str:
+    """What pydantic found wrong, in a line."""
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())

@@ -1,0 +1,288 @@
+"""The programmatic client: everything that can be asked of threads. The commands only render what it answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+from cli.answers import PendingApproval, ThreadLine, ThreadReport
+from cli.errors import NotFound, NoWorker, Refused
+from cli.following import Progress, follow
+from cli.reading import Reading
+from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, temporal
+from cli.visibility import listed, logged, waiting
+from eventlog.log import NO_STREAM, EventLog, Recorded
+from eventlog.streams import ThreadId, stream_of
+from projections.requests import Approve, Deny, Pause, Resume, Say, StartSession, Terminate
+from projections.session import Session, Status
+
+WORKFLOW = "Agent"
+ANSWER_TIMEOUT = 10.0
+"""Seconds an update may take: a worker answers in milliseconds, unless there is none."""
+BEGIN_TIMEOUT = 5.0
+"""Seconds a new thread may take to write its first event."""
+SEARCH_TIMEOUT = 5.0
+"""Seconds a list may spend in the log, looking for threads that Temporal has forgotten."""
+
+Wish: TypeAlias = Say | Approve | Deny | Pause | Resume | Terminate
+
+
+class Place(Protocol):
+    """What of the settings a client needs."""
+
+    @property
+    def task_queue(self) -> str:
+        """Where workers look for threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A thread that is there now."""
+
+    thread_id: ThreadId
+    existed: bool
+    """Whether it was there before, so that nothing was started."""
+
+
+class Threads:
+    """Threads, by Temporal and the log together: requests go to the one, answers are read from the other."""
+
+    def __init__(self, client: Client, log: EventLog, settings: Place) -> None:
+        self._client = client
+        self._log = log
+        self.task_queue = settings.task_queue
+
+    # -- requests ------------------------------------------------------------------------------
+
+    async def start(self, thread: ThreadId, request: StartSession) -> Started:
+        """Begin a thread. Starting twice is starting once: a thread that is there answers as itself."""
+        if await self._ended_in_log(thread):
+            return Started(thread, existed=True)
+        with temporal(self._client):
+            try:
+                handle = await self._client.start_workflow(
+                    WORKFLOW,
+                    request,
+                    id=thread,
+                    task_queue=self.task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+            except WorkflowAlreadyStartedError:
+                return Started(thread, existed=True)
+        return Started(thread, existed=handle.first_execution_run_id is None)
+
+    async def begun(self, thread: ThreadId, timeout: float = BEGIN_TIMEOUT) -> ThreadReport:
+        """The thread as soon as its first event is written, or its start has failed; as it is after `timeout`."""
+        report = await self.report(thread)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout), aclosing(self.follow(thread)) as news:
+                async for progress in news:
+                    report = progress.report
+                    if report.position >= 0:
+                        break
+        return report
+
+    async def say(self, thread: ThreadId, request: Say, *, signal: bool = False) -> int | None:
+        """Tell the agent something."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def approve(self, thread: ThreadId, request: Approve, *, signal: bool = False) -> int | None:
+        """Allow one call, once."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def deny(self, thread: ThreadId, request: Deny, *, signal: bool = False) -> int | None:
+        """Forbid one call."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def pause(self, thread: ThreadId, request: Pause, *, signal: bool = False) -> int | None:
+        """Begin nothing new until resumed."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def resume(self, thread: ThreadId, request: Resume, *, signal: bool = False) -> int | None:
+        """Go on."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def terminate(self, thread: ThreadId, request: Terminate, *, signal: bool = False) -> int | None:
+        """End the thread now."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def ask(self, thread: ThreadId, request: Wish, *, signal: bool = False) -> int | None:
+        """Ask something of a thread: the position of the event it made; None where it was sent as a signal.
+
+        Raises `NotFound`, `Refused`, and `NoWorker` where nobody is there to answer; a signal waits for a worker.
+        """
+        try:
+            with temporal(self._client):
+                handle = self._client.get_workflow_handle(thread)
+                if signal:
+                    await handle.signal(request.request, request, rpc_timeout=RPC_TIMEOUT)
+                    return None
+                return await self._update(handle, request)
+        except NoSuchWorkflow as error:
+            raise await self._gone(thread) from error
+
+    async def _update(self, handle: WorkflowHandle[object, object], request: Wish) -> int | None:
+        if not await self.workers():
+            raise self._no_worker()
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                accepted = await handle.execute_update(request.request, request, result_type=dict)
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise self._no_answer(request) from error
+        except WorkflowUpdateFailedError as error:
+            raise _refused(error) from error
+        position = accepted.get("position") if isinstance(accepted, dict) else None
+        return position if isinstance(position, int) else None
+
+    # -- questions -----------------------------------------------------------------------------
+
+    async def workers(self) -> int:
+        """How many workers answer on the task queue."""
+        return await count_workers(self._client, self.task_queue)
+
+    async def session(self, thread: ThreadId, at: int | None = None) -> Session:
+        """The state of the thread, now or at a position."""
+        return (await self._read(thread, at)).session
+
+    async def report(self, thread: ThreadId, at: int | None = None) -> ThreadReport:
+        """Where the thread stands, now or at a position."""
+        return (await self._read(thread, at)).report()
+
+    async def pending(self, thread: ThreadId | None = None) -> list[PendingApproval]:
+        """The questions that wait for a person, in one thread or in all."""
+        threads = await waiting(self._client) if thread is None else [thread]
+        return [question for each in threads for question in (await self._read(each)).report().pending]
+
+    async def call(self, thread: ThreadId, abbreviation: str | None) -> str:
+        """The id of the call meant: abbreviated or, where just one waits, left out."""
+        reading = await self._read(thread)
+        if abbreviation in reading.calls:
+            return abbreviation
+        ids = [question.call_id for question in reading.pending()]
+        found = _matching(ids, abbreviation)
+        if len(found) == 1:
+            return found[0]
+        raise _unclear(thread, abbreviation, ids, found)
+
+    async def events(self, thread: ThreadId, at: int | None = None) -> AsyncGenerator[Recorded]:
+        """Everything that happened, in order, up to and including position `at`."""
+        await self._read(thread, 0)
+        async for recorded in self._log.read(stream_of(thread), 0, at):
+            yield recorded
+
+    async def list(
+        self, *, status: Status | None = None, tenant: str | None = None, limit: int = 20
+    ) -> list[ThreadLine]:
+        """The newest threads: those Temporal knows, then those only the log remembers."""
+        lines: dict[str, ThreadLine] = {}
+        async with aclosing(listed(self._client, status, tenant)) as known:
+            async for line in known:
+                if len(lines) >= limit:
+                    return list(lines.values())
+                lines[line.thread_id] = line
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SEARCH_TIMEOUT):
+                for line in await logged(self._log):
+                    if status in {None, line.status} and tenant in {None, line.tenant}:
+                        lines.setdefault(line.thread_id, line)
+        return list(lines.values())[:limit]
+
+    def follow(self, thread: ThreadId) -> AsyncGenerator[Progress]:
+        """What has happened, then what happens as it happens, until the thread ends."""
+        return follow(self._client, self._log, thread)
+
+    async def wait(self, thread: ThreadId) -> ThreadReport:
+        """The thread as soon as it has ended or waits for a person."""
+        async with aclosing(self.follow(thread)) as news:
+            async for progress in news:
+                if progress.report.status != "running" and progress.report.position >= 0:
+                    return progress.report
+        return await self.report(thread)
+
+    # -- what may be wrong ---------------------------------------------------------------------
+
+    async def _read(self, thread: ThreadId, at: int | None = None) -> Reading:
+        reading = Reading(self._log, thread)
+        await reading.catch_up(at)
+        if not reading.session.started:
+            await self._require_workflow(thread)
+        return reading
+
+    async def _require_workflow(self, thread: ThreadId) -> None:
+        """A thread that has written nothing yet is one only if Temporal knows it."""
+        try:
+            with temporal(self._client):
+                await self._client.get_workflow_handle(thread).describe(rpc_timeout=RPC_TIMEOUT)
+        except NoSuchWorkflow as error:
+            raise _unknown(thread) from error
+
+    async def _ended_in_log(self, thread: ThreadId) -> bool:
+        if await self._log.version(stream_of(thread)) == NO_STREAM:
+            return False
+        reading = Reading(self._log, thread)
+        await reading.catch_up()
+        return reading.session.completed is not None
+
+    async def _gone(self, thread: ThreadId) -> NotFound | Refused:
+        """Why a thread without a running workflow can be asked nothing."""
+        session = await self.session(thread)
+        if session.completed is not None:
+            return Refused(f"thread {thread} has ended ({session.completed})", remedy=f"see it: perdure show {thread}")
+        return Refused(
+            f"thread {thread} is no longer run: its workflow was ended from outside, or its start failed",
+            remedy=f"see why: perdure show {thread}; everything it said up to then is in the log",
+            kind="not_running",
+        )
+
+    def _no_worker(self) -> NoWorker:
+        return NoWorker(
+            f"no worker answers on task queue {self.task_queue!r}",
+            remedy="start one with `perdure worker`, or send the request as a signal with --signal: it will wait",
+        )
+
+    def _no_answer(self, request: Wish) -> NoWorker:
+        return NoWorker(
+            f"no worker on task queue {self.task_queue!r} answered within {ANSWER_TIMEOUT:.0f} seconds",
+            remedy=f"the {request.request} may still be done when one comes back: look with `perdure show`",
+            kind="no_answer",
+        )
+
+
+def _refused(error: WorkflowUpdateFailedError) -> Refused:
+    cause = error.cause
+    message = cause.message if isinstance(cause, ApplicationError) else str(cause)
+    return Refused(message)
+
+
+def _unknown(thread: ThreadId) -> NotFound:
+    return NotFound(f"there is no thread {thread}", remedy="`perdure list` shows the threads there are")
+
+
+def _matching(ids: list[str], abbreviation: str | None) -> list[str]:
+    """The ids an abbreviation can mean: those that begin with it, else those that contain it."""
+    if abbreviation is None:
+        return ids
+    return [id_ for id_ in ids if id_.startswith(abbreviation)] or [id_ for id_ in ids if abbreviation in id_]
+
+
+def _unclear(thread: ThreadId, abbreviation: str | None, ids: list[str], found: list[str]) -> NotFound | Refused:
+    if not ids:
+        return NotFound(f"no call of thread {thread} waits for an answer", remedy="`perdure pending` shows what waits")
+    choice = ", ".join(found or ids)
+    if not found:
+        return NotFound(f"no call like {abbreviation!r} waits for an answer", remedy=f"waiting: {choice}")
+    named = "several calls wait" if abbreviation is None else f"{abbreviation!r} could mean several calls"
+    return Refused(f"{named} in thread {thread}", remedy=f"say which: {choice}", kind="ambiguous")

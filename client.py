@@ -1,0 +1,124 @@
+"""The `perdure` command: the groups of commands in `cli/`, put together and brought to an end."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.command import Config, Globals, Json, shown
+from cli.errors import BadUsage
+from cli.exits import ExitCode
+from cli.output import Output
+
+GROUPS = ("service", "start", "look", "people", "prompt", "demo")
+"""Modules of `cli/`, each with a `register(app)`; the order is that of the help. One that is not there is left out."""
+
+
+def build() -> typer.Typer:
+    """The whole command."""
+    app = typer.Typer(
+        name="perdure",
+        help="LLM agents that outlive their processes: Temporal decides when, Message DB remembers what.",
+        epilog=_epilog(),
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_globals)
+    for group in GROUPS:
+        if importlib.util.find_spec(f"cli.{group}") is not None:
+            importlib.import_module(f"cli.{group}").register(app)
+    return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"perdure {_version()}")
+        raise typer.Exit
+
+
+def _globals(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    context.obj = Globals(config, json)
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("perdure")
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+        project = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(project["project"]["version"])
+
+
+def _epilog() -> str:
+    examples = (
+        "perdure up                                        # in one terminal",
+        'perdure start "What is in this folder?" --wait    # in another',
+        "perdure list",
+    )
+    codes = [f"{code.value:>5}  {code.meaning}" for code in ExitCode]
+    return "\n".join([shown(examples), "", "[bold]Exit codes[/bold]", *codes])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line to its exit code."""
+    try:
+        code = build()(args=list(arguments), prog_name="perdure", standalone_mode=False)
+    except typer.TyperException as error:
+        return _misused(arguments, error)
+    except (typer.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough: no news for anybody.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the process ends here
+        return ExitCode.OK
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _misused(arguments: Sequence[str], error: typer.TyperException) -> ExitCode:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return ExitCode.OK if not arguments else ExitCode.USAGE
+    command = context.command_path if context else "perdure"
+    Output(as_json="--json" in arguments).problem(BadUsage(error.format_message(), remedy=f"try: {command} --help"))
+    return ExitCode.USAGE
+
+
+def main() -> None:
+    """The console script.
+
+    Leaves by `os._exit`: an interpreter that tears down temporalio's runtime thread in the ordinary way may abort or
+    crash (seen with 1.35 in about one of six short-lived processes), and the exit code would be random.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

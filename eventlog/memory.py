@@ -1,0 +1,94 @@
+"""The log in memory: what `PostgresEventLog` promises, without a database and without durability."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from eventlog.encoding import Encoded, Row, decode, encode, same_content
+from eventlog.log import (
+    AlreadyAppended,
+    Appended,
+    Entry,
+    IdConflict,
+    Outcome,
+    Recorded,
+    VersionConflict,
+)
+from eventlog.streams import Category, StreamName, category, parse_stream_name
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class MemoryEventLog:
+    """Keeps rows, not events: everything passes through the same encoding as on its way to PostgreSQL."""
+
+    clock: Callable[[], datetime] = _now
+    _rows: list[Row] = field(default_factory=list, init=False)
+    _streams: dict[StreamName, list[Row]] = field(default_factory=dict, init=False)
+    _ids: dict[UUID, Row] = field(default_factory=dict, init=False)
+
+    async def append(self, stream: StreamName, entry: Entry, expected_version: int | None = None) -> Outcome:
+        """Append one event; see `EventLog.append`."""
+        parse_stream_name(stream)
+        encoded = encode(entry)
+        if recorded := await self.find(entry.id):
+            same = recorded.stream == stream and same_content(encoded, recorded)
+            return AlreadyAppended(recorded) if same else IdConflict(recorded)
+        actual = await self.version(stream)
+        if expected_version not in {None, actual}:
+            return VersionConflict(expected_version, actual)
+        return self._keep(stream, entry.id, encoded)
+
+    def _keep(self, stream: StreamName, id_: UUID, encoded: Encoded) -> Appended:
+        rows = self._streams.setdefault(stream, [])
+        row = Row(
+            id=str(id_),
+            stream=stream,
+            type=encoded.type,
+            position=len(rows),
+            global_position=len(self._rows) + 1,
+            data=encoded.data,
+            metadata=encoded.metadata,
+            time=self.clock().astimezone(UTC).replace(tzinfo=None),
+        )
+        rows.append(row)
+        self._rows.append(row)
+        self._ids[id_] = row
+        return Appended(row.position)
+
+    async def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
+        """The events of a stream; see `EventLog.read`."""
+        parse_stream_name(stream)
+        for row in self._streams.get(stream, [])[max(start, 0) :]:
+            if end is not None and row.position > end:
+                return
+            yield decode(row)
+
+    async def read_category(
+        self, category_: Category, start: int = 1, end: int | None = None
+    ) -> AsyncIterator[Recorded]:
+        """The events of a category; see `EventLog.read_category`."""
+        prefix = f"{category(category_)}-"
+        for row in self._rows[max(start - 1, 0) :]:
+            if end is not None and row.global_position > end:
+                return
+            if row.stream.startswith(prefix):
+                yield decode(row)
+
+    async def find(self, id_: UUID) -> Recorded | None:
+        """The event with this id, if it is in the log."""
+        row = self._ids.get(id_)
+        return decode(row) if row else None
+
+    async def version(self, stream: StreamName) -> int:
+        """The position of the stream's last event; see `EventLog.version`."""
+        parse_stream_name(stream)
+        return len(self._streams.get(stream, ())) - 1
+
+    async def check(self) -> str:
+        """The version of Message DB whose behaviour this is."""
+        return "1.3.0"

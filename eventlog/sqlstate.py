@@ -1,0 +1,89 @@
+"""What the database's errors mean to the log: told by SQLSTATE and constraint, never by the words of a message.
+
+LogUnavailable
+├── ConnectionLost    the connection ended under a statement: nobody knows whether it was carried out
+└── LogMisconfigured
+EntryRejected
+└── Refused           `write_message` raised, or a unique index did: only a second look tells what it means
+"""
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailable
+
+_LOST = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03")
+_MISCONFIGURED = ("28", "3D", "3F", "42")
+_REJECTED = ("22", "23", "54")
+_REFUSED = ("P0001", "23505")
+_MAKES_NUMBERS = "messages_pkey"
+
+_SAFE_TO_REPEAT = "nothing is lost: the same call may succeed later"
+
+
+class ConnectionLost(LogUnavailable):
+    """The connection ended before the database had answered."""
+
+
+class Refused(EntryRejected):
+    """The database refused a row for a reason that its error alone does not tell."""
+
+    def __init__(self, message: str, constraint: str | None) -> None:
+        super().__init__(message)
+        self.constraint = constraint
+        """The unique index that refused it; None where `write_message` raised."""
+
+
+def translate(error: psycopg.Error) -> LogError:
+    """The log's error for one of the driver's."""
+    state = error.sqlstate
+    if state is None:
+        return _without_state(error)
+    words = f"{_words(error)} (SQLSTATE {state})"
+    if error.diag.constraint_name == _MAKES_NUMBERS:
+        return LogMisconfigured(
+            f"{words}: the sequence of global positions is behind its table; "
+            "setval('message_store.messages_global_position_seq', …) to the highest global position"
+        )
+    if state in _REFUSED:
+        return Refused(words, error.diag.constraint_name)
+    if state.startswith(_LOST):
+        return ConnectionLost(f"the database closed the connection: {words}")
+    if state.startswith(_MISCONFIGURED):
+        return LogMisconfigured(f"{words}: {_repair(error)}")
+    if state.startswith(_REJECTED):
+        return EntryRejected(f"the database refuses the entry: {words}")
+    return LogUnavailable(f"the database did not do it: {words}; {_SAFE_TO_REPEAT}")
+
+
+def _without_state(error: psycopg.Error) -> LogError:
+    """What the driver or the pool found by themselves."""
+    match error:
+        case PoolClosed():
+            return LogUnavailable("the log is closed")
+        case PoolTimeout() | TooManyRequests():
+            return LogUnavailable(f"no connection to the database is free: {_words(error)}")
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return ConnectionLost(f"the connection to the database was lost: {_words(error)}")
+        case psycopg.DataError():
+            return EntryRejected(f"the entry cannot be sent to the database: {_words(error)}")
+        case _:
+            return LogUnavailable(f"the database driver failed: {type(error).__name__}: {_words(error)}")
+
+
+def _repair(error: psycopg.Error) -> str:
+    match error:
+        case errors.InsufficientPrivilege():
+            return "the role needs the rights Message DB grants to its role message_store; connect as that role"
+        case errors.InvalidAuthorizationSpecification() | errors.InvalidPassword():
+            return "check the user and password in the database's address"
+        case _:
+            return (
+                "Message DB 1.3 is not installed in this database, or not whole; "
+                "install it, or correct the database's address"
+            )
+
+
+def _words(error: psycopg.Error) -> str:
+    return error.diag.message_primary or " ".join(str(error).split())

@@ -1,0 +1,138 @@
+"""What was said in a conversation, entry by entry, and how the model reads each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TypeAlias
+
+from eventlog.events import ApprovalGranted, LLMResponseReceived, UserMessageAdded
+from llm.messages import Block, Role, text_block
+from projections.session import CUT_OFF
+from projections.tool_results import CUT_OFF_CALL, ToolOutcome, failed_result, is_sendable, result_of, words
+
+REFUSED = "The model refused to answer."
+EMPTY_MESSAGE = "The user sent an empty message."
+WRONG = "Your answer was not taken. {problem}\nGive the whole answer again."
+BROKEN_OFF = "Your reply was cut off because it was too long. Go on exactly where it stopped."
+THOUGHT_TOO_LONG = "Your reply was cut off before you said anything. Think less, or do it in smaller steps."
+SAID_NOTHING = "Your reply was empty. Go on with the task, or give your final answer."
+GO_ON = "Go on."
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a person said."""
+
+    position: int
+    content: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call of a reply."""
+
+    id: str
+    shown_id: str
+    """The id the model reads: `id`, unless an earlier reply used that one too."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the model said, and what became of its tool calls."""
+
+    event: LLMResponseReceived
+    content: tuple[Block, ...]
+    calls: tuple[Call, ...]
+    before: str
+    """The text it continues, where the reply before it broke off."""
+    outcomes: dict[str, ToolOutcome] = field(default_factory=dict)
+    edits: dict[str, ApprovalGranted] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the provider forbids to send the reply again."""
+        return self.event.stop_reason == "refusal"
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the reply broke off, so that its calls may be incomplete."""
+        return self.event.stop_reason in CUT_OFF
+
+    @property
+    def paused(self) -> bool:
+        """Whether the provider goes on with this very reply when it is sent again."""
+        return self.event.stop_reason == "pause_turn" and not self.calls
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether the model is asked to go on where it stopped."""
+        return self.cut_off and not self.event.final and not self.calls
+
+
+Entry: TypeAlias = Heard | Reply
+
+
+def heard(position: int, event: UserMessageAdded) -> Heard:
+    """What a person said, as an entry."""
+    blocks = (text_block(event.message), *event.attachments)
+    return Heard(position, tuple(block for block in blocks if is_sendable(block)) or (words(EMPTY_MESSAGE),))
+
+
+def new_reply(event: LLMResponseReceived, ids: set[str], before: str) -> Reply:
+    """A reply whose tool calls have ids that no earlier reply used: some servers count from 1 each time."""
+    content, calls = [], []
+    for block in event.content:
+        if block.get("type") != "tool_use":
+            content.append(block)
+            continue
+        call = Call(str(block.get("id")), _unused(str(block.get("id")), ids))
+        ids.add(call.shown_id)
+        calls.append(call)
+        content.append(block if call.shown_id == call.id else {**block, "id": call.shown_id})
+    return Reply(event, tuple(content), tuple(calls), before)
+
+
+def _unused(id_: str, ids: set[str]) -> str:
+    if id_ not in ids:
+        return id_
+    return next(other for n in count(2) if (other := f"{id_}_{n}") not in ids)
+
+
+def said(entry: Entry, *, followed: bool) -> Iterator[tuple[Role, Block]]:
+    """The entry block by block, each with who says it; `followed` where another entry comes after it."""
+    if isinstance(entry, Heard):
+        yield from (("user", block) for block in entry.content)
+        return
+    yield from (("assistant", block) for block in _spoken(entry))
+    if not entry.refused:
+        yield from (("user", block) for block in _results(entry, followed=followed))
+        yield from (("user", block) for block in _nudge(entry))
+
+
+def _spoken(reply: Reply) -> list[Block]:
+    if reply.refused:
+        return [words(REFUSED)]
+    blocks = [block for block in reply.content if is_sendable(block)]
+    while blocks and not reply.paused and blocks[-1].get("type") in ("thinking", "redacted_thinking"):
+        blocks.pop()
+    return blocks
+
+
+def _results(reply: Reply, *, followed: bool) -> list[Block]:
+    """One result for each call; none so long as no call has one and nothing was said since."""
+    if reply.cut_off:
+        return [failed_result(call.shown_id, CUT_OFF_CALL) for call in reply.calls]
+    if not followed and not reply.outcomes:
+        return []
+    return [result_of(call.shown_id, reply.outcomes.get(call.id), reply.edits.get(call.id)) for call in reply.calls]
+
+
+def _nudge(reply: Reply) -> list[Block]:
+    """What makes the model go on where its reply leaves nothing to react to."""
+    if reply.event.final or reply.calls or reply.paused:
+        return []
+    if reply.event.problem is not None:
+        return [words(WRONG.format(problem=reply.event.problem))]
+    if not reply.event.response_text.strip():
+        return [words(THOUGHT_TOO_LONG if reply.cut_off else SAID_NOTHING)]
+    return [words(BROKEN_OFF if reply.cut_off else GO_ON)]

@@ -1,0 +1,196 @@
+"""What happened, for people: one line for every event, in order."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from eventlog.events import (
+    AnyEvent,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    BudgetExceeded,
+    ErrorOccurred,
+    LLMCallFailed,
+    LLMCallRequested,
+    LLMResponseReceived,
+    RequestIgnored,
+    SessionCompleted,
+    SessionPaused,
+    SessionResumed,
+    SessionStarted,
+    SessionTerminationRequested,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+    ToolExecutionRequested,
+    UnknownEvent,
+    UserMessageAdded,
+)
+from eventlog.log import Recorded
+from llm.messages import Block, text_of
+from projections.fold import Projection
+
+LONGEST = 240
+"""Characters of a line's text."""
+US = "perdure"
+MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in one line."""
+
+    position: int
+    kind: str
+    """The event's type."""
+    time: datetime
+    since_start: timedelta
+    actor: str
+    """Who did it: a person, the model, a tool, or Perdure itself."""
+    text: str
+    duration_ms: int | None = None
+    """How long it took, where that is known."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Every line so far. It is continued in place."""
+
+    lines: list[Line] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
+    """The newest calls in a few words, by id."""
+
+
+def evolve(timeline: Timeline, recorded: Recorded) -> Timeline:
+    """The timeline with one line more."""
+    if timeline.lines and recorded.position <= timeline.lines[-1].position:
+        return timeline
+    if isinstance(recorded.event, LLMResponseReceived):
+        timeline.titles = {call.id: call.title for call in recorded.event.tool_calls}
+    timeline.lines.append(_line(timeline, recorded))
+    return timeline
+
+
+def _line(timeline: Timeline, recorded: Recorded) -> Line:
+    event = recorded.event
+    start = timeline.lines[0].time if timeline.lines else recorded.time
+    actor, text = _told(event, timeline.titles)
+    return Line(
+        position=recorded.position,
+        kind=event.type_name if isinstance(event, UnknownEvent) else event.type,
+        time=recorded.time,
+        since_start=max(recorded.time - start, timedelta(0)),
+        actor=_one_line(actor),
+        text=_one_line(text),
+        duration_ms=_duration(event),
+    )
+
+
+def _duration(event: AnyEvent) -> int | None:
+    match event:
+        case LLMResponseReceived():
+            return event.duration_ms
+        case ToolExecutionCompleted():
+            return event.execution_time_ms
+        case _:
+            return None
+
+
+def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
+    """Who did it, and what."""
+    match event:
+        case SessionStarted():
+            return event.principal, f"started a {event.mode} with {event.model.name}"
+        case UserMessageAdded():
+            return event.sender, event.message + _attached(event.attachments)
+        case SessionPaused():
+            return event.by, _because("paused the session", event.reason)
+        case SessionResumed():
+            return event.by, "resumed the session"
+        case SessionTerminationRequested():
+            return event.by, _because("asked to end the session", event.reason)
+        case BudgetExceeded():
+            return US, f"the limit on {event.limit} is reached: {event.used:g} of {event.allowed:g}"
+        case ErrorOccurred():
+            return US, f"error {event.error_type}: {event.error_message}"
+        case SessionCompleted():
+            return US, f"session over ({event.completion_reason}): {event.summary}"
+        case LLMCallRequested():
+            return US, f"asks {event.model.name}, call {event.step}, {event.request_bytes:,} bytes"
+        case LLMResponseReceived():
+            return MODEL, _reply(event)
+        case LLMCallFailed():
+            return MODEL, f"did not answer ({event.kind}): {event.error_message}{_again(event)}"
+        case ToolExecutionRequested():
+            return event.tool_name, f"begins {_title(event.call_id, event.tool_name, titles)}"
+        case ToolExecutionCompleted():
+            return event.tool_name, text_of(event.result) or _kinds(event.result) or "done, without a result"
+        case ToolExecutionFailed():
+            again = "; tries again" if event.will_retry else ""
+            return event.tool_name, f"failed ({event.kind}): {event.error_message}{again}"
+        case ToolExecutionOutcomeUnknown():
+            return event.tool_name, f"may have happened or not: {event.explanation}"
+        case ApprovalRequested():
+            return US, f"asks for approval ({event.risk} risk): {event.question}"
+        case ApprovalGranted():
+            edited = "" if event.edited_arguments is None else f", with {_json(event.edited_arguments)}"
+            what = f"approved {_title(event.call_id, event.call_id, titles)}{edited}"
+            return event.approver, _because(what, event.comment)
+        case ApprovalDenied():
+            return event.approver, _because(f"denied {_title(event.call_id, event.call_id, titles)}", event.reason)
+        case ApprovalExpired():
+            return US, f"nobody answered in time: {_title(event.call_id, event.call_id, titles)}"
+        case RequestIgnored():
+            return event.by, f"asked for {event.request}, which changed nothing: {event.problem}"
+        case UnknownEvent():
+            return US, f"{event.type_name} {_json(event.data)}"
+        case _:
+            assert_never(event)
+
+
+def _reply(event: LLMResponseReceived) -> str:
+    calls = ", ".join(call.title for call in event.tool_calls)
+    parts = [event.response_text.strip(), f"calls {calls}" if calls else ""]
+    said = " → ".join(part for part in parts if part) or "said nothing"
+    if event.problem is not None:
+        return f"{said} (not taken: {event.problem})"
+    return said if event.final or event.tool_calls else f"{said} ({event.stop_reason})"
+
+
+def _again(event: LLMCallFailed) -> str:
+    if not event.will_retry:
+        return ""
+    return "; tries again" if event.retry_in is None else f"; tries again in {event.retry_in:g} s"
+
+
+def _title(call_id: str, otherwise: str, titles: dict[str, str]) -> str:
+    return titles.get(call_id) or otherwise
+
+
+def _because(what: str, why: str | None) -> str:
+    return f"{what}: {why}" if why else what
+
+
+def _attached(blocks: tuple[Block, ...]) -> str:
+    return f" [with {_kinds(blocks)}]" if blocks else ""
+
+
+def _kinds(blocks: tuple[Block, ...]) -> str:
+    return ", ".join(str(block.get("type", "block")) for block in blocks)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """Text without line breaks and control characters, no longer than fits."""
+    head = " ".join(text[: LONGEST * 4].split())
+    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in head)
+    return printable if len(printable) <= LONGEST and len(text) <= LONGEST * 4 else f"{printable[: LONGEST - 1]}…"
+
+
+TIMELINE: Projection[Timeline] = Projection("timeline", 1, Timeline, evolve)

@@ -1,0 +1,193 @@
+"""The tool calls of the last reply: their arguments, and how far each has come towards its outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, assert_never
+from uuid import UUID
+
+from eventlog.events import (
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    BudgetExceeded,
+    ErrorOccurred,
+    LLMCallFailed,
+    LLMCallRequested,
+    LLMResponseReceived,
+    RequestIgnored,
+    SessionCompleted,
+    SessionPaused,
+    SessionResumed,
+    SessionStarted,
+    SessionTerminationRequested,
+    ToolCall,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+    ToolExecutionRequested,
+    UnknownEvent,
+    UserMessageAdded,
+)
+from eventlog.log import Recorded
+from eventlog.metadata import Metadata
+from llm.messages import JsonObject
+from projections.fold import Projection
+from projections.session import CallState, runnable_calls
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A tool call without an outcome."""
+
+    id: str
+    name: str
+    title: str
+    arguments: JsonObject
+    """As the model gave them."""
+    step: int
+    """The model call that asked for it."""
+    reply: UUID
+    """The id of the reply that asked for it."""
+    cause: UUID
+    """The id of the newest event about it: what comes next follows from that."""
+    allowed: tuple[str, ...]
+    """The tools the session may use."""
+    approval_timeout: float
+    """Seconds a question about it waits for its answer."""
+    state: CallState = "wanted"
+    digest: str = ""
+    """Of the arguments a person was asked about."""
+    expires_at: datetime | None = None
+    approver: str | None = None
+    """Who allowed it."""
+    edited: JsonObject | None = None
+    """The arguments the approver put in the place of the model's."""
+    intent: Metadata | None = None
+    """Who declared that it is about to be made: run, activity and attempt."""
+    failures: int = 0
+    """Attempts that failed and may be followed by another."""
+
+    @property
+    def arguments_to_run(self) -> JsonObject:
+        """The approver's arguments where there are any, else the model's."""
+        return self.arguments if self.edited is None else self.edited
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """The calls of the last reply after the event at `position`."""
+
+    position: int = -1
+    terms: SessionStarted | None = None
+    step: int = 0
+    """The last model call that came to an end."""
+    open: Mapping[str, OpenCall] = field(default_factory=dict)
+    """Calls without an outcome, by id, in call order."""
+    latest: tuple[ToolCall, ...] = ()
+    """All calls of the last reply."""
+
+    @property
+    def tenant(self) -> str:
+        """On whose behalf the agent acts."""
+        return self.terms.tenant if self.terms else "default"
+
+    @property
+    def principal(self) -> str:
+        """Who started the session."""
+        return self.terms.principal if self.terms else "anonymous"
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the session started."""
+        return self.terms.started_at if self.terms else None
+
+
+def latest_arguments(tool_calls: ToolCalls) -> dict[str, JsonObject]:
+    """The arguments of the last reply's calls by tool; of two calls of one tool the later counts."""
+    return {call.name: call.arguments for call in tool_calls.latest}
+
+
+def evolve(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
+    """The calls, one event further."""
+    if recorded.position <= calls.position:
+        return calls
+    return replace(_after(calls, recorded), position=recorded.position)
+
+
+def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
+    match event := recorded.event:
+        case SessionStarted():
+            return replace(calls, terms=event)
+        case LLMResponseReceived():
+            return _replied(calls, recorded.id, event)
+        case LLMCallFailed(will_retry=False):
+            return replace(calls, step=max(calls.step, event.step))
+        case ApprovalRequested():
+            asked = {"digest": event.digest, "expires_at": event.expires_at}
+            return _with_call(calls, recorded.id, event.call_id, state="asked", **asked)
+        case ApprovalGranted():
+            granted = {"approver": event.approver, "edited": event.edited_arguments}
+            return _with_call(calls, recorded.id, event.call_id, state="granted", **granted)
+        case ToolExecutionRequested():
+            return _with_call(calls, recorded.id, event.call_id, state="begun", intent=recorded.metadata)
+        case ToolExecutionFailed(will_retry=True):
+            failures = calls.open[event.call_id].failures + 1 if event.call_id in calls.open else 0
+            return _with_call(calls, recorded.id, event.call_id, failures=failures)
+        case (
+            ToolExecutionCompleted()
+            | ToolExecutionFailed()
+            | ToolExecutionOutcomeUnknown()
+            | ApprovalDenied()
+            | ApprovalExpired()
+        ):
+            return replace(calls, open={id_: call for id_, call in calls.open.items() if id_ != event.call_id})
+        case (
+            UserMessageAdded()
+            | LLMCallRequested()
+            | LLMCallFailed()
+            | SessionPaused()
+            | SessionResumed()
+            | SessionTerminationRequested()
+            | SessionCompleted()
+            | BudgetExceeded()
+            | ErrorOccurred()
+            | RequestIgnored()
+            | UnknownEvent()
+        ):
+            return calls
+        case _:
+            assert_never(event)
+
+
+def _replied(calls: ToolCalls, reply: UUID, event: LLMResponseReceived) -> ToolCalls:
+    if event.step <= calls.step:
+        return calls
+    runnable = runnable_calls(event)
+    opened = {call.id: _opened(calls.terms, event.step, reply, call) for call in runnable}
+    return replace(calls, step=event.step, open=opened, latest=runnable)
+
+
+def _opened(terms: SessionStarted | None, step: int, reply: UUID, call: ToolCall) -> OpenCall:
+    return OpenCall(
+        id=call.id,
+        name=call.name,
+        title=call.title,
+        arguments=call.arguments,
+        step=step,
+        reply=reply,
+        cause=reply,
+        allowed=tuple(tool.name for tool in terms.tools) if terms else (),
+        approval_timeout=terms.approval_timeout if terms else 0.0,
+    )
+
+
+def _with_call(calls: ToolCalls, cause: UUID, call_id: str, **changes: Any) -> ToolCalls:
+    call = calls.open.get(call_id)
+    if call is None:
+        return calls
+    return replace(calls, open={**calls.open, call_id: replace(call, cause=cause, **changes)})
+
+
+TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 1, ToolCalls, evolve)

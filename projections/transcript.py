@@ -1,0 +1,231 @@
+"""The conversation as the model sees it: the log's words, in the order and form that the Messages API demands.
+
+What always holds of a rendered request, however the events came in:
+
+- the first message is the user's, and roles alternate;
+- each reply stands as the model said it, but for blank text, a reply the provider refused, and a last thought
+  without words;
+- every tool call has exactly one result, in the very next message, in call order, before anything else;
+- what a person said while the model was answering stands after that answer; while tools ran, after their results;
+- what was sent before is sent again unchanged, so that the provider's cache holds: only the last message grows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import assert_never
+from uuid import UUID
+
+from eventlog.canonical import canonical_json
+from eventlog.events import (
+    AnyEvent,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    BudgetExceeded,
+    ErrorOccurred,
+    LLMCallFailed,
+    LLMCallRequested,
+    LLMResponseReceived,
+    RequestIgnored,
+    SessionCompleted,
+    SessionPaused,
+    SessionResumed,
+    SessionStarted,
+    SessionTerminationRequested,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+    ToolExecutionRequested,
+    UnknownEvent,
+    UserMessageAdded,
+)
+from eventlog.log import Recorded
+from llm.messages import Message, ModelRequest, ToolSpec
+from projections.answer import check_answer as check_answer  # noqa: PLC0414 - offered beside `final_answer`
+from projections.conversation import Entry, Reply, heard, new_reply, said
+from projections.fold import Projection
+from projections.session import ENDS_BADLY
+
+SCHEMA = "The final answer must be JSON that fits this schema:"
+
+
+class NotStarted(ValueError):
+    """There is no conversation to show: the stream has no SessionStarted."""
+
+
+@dataclass(slots=True)
+class Transcript:
+    """The conversation after the event at `position`. It is continued in place."""
+
+    position: int = -1
+    last_id: UUID | None = None
+    """The id of the event at `position`."""
+    terms: SessionStarted | None = None
+    entries: list[Entry] = field(default_factory=list)
+    """In the order in which the model reads them."""
+    reply: Reply | None = None
+    """The last one."""
+    read: int = -1
+    """The position up to which the last reply had read."""
+    step: int = 0
+    """The last model call that came to an end."""
+    ids: set[str] = field(default_factory=set)
+    """Tool call ids as shown."""
+
+    @property
+    def so_far(self) -> str:
+        """What the model has said already of an answer that its next reply continues."""
+        return _continued(self, unread=0)
+
+    @property
+    def tenant(self) -> str:
+        """On whose behalf the agent acts."""
+        return self.terms.tenant if self.terms else "default"
+
+    @property
+    def principal(self) -> str:
+        """Who started the session."""
+        return self.terms.principal if self.terms else "anonymous"
+
+
+def render(transcript: Transcript, specs: Sequence[ToolSpec]) -> ModelRequest:
+    """The request that shows the model this conversation."""
+    if transcript.terms is None:
+        raise NotStarted("there is no conversation to show: the stream has no SessionStarted")
+    return ModelRequest(
+        terms=transcript.terms.model,
+        system=_system(transcript.terms),
+        messages=_messages(_shown(transcript)),
+        tools=tuple(specs),
+    )
+
+
+def final_answer(transcript: Transcript) -> str | None:
+    """The model's last word, with what it continues; None where it has not had it."""
+    reply = transcript.reply
+    if reply is None or not reply.event.final or reply.event.stop_reason in ENDS_BADLY:
+        return None
+    alone = reply.event.response_text
+    schema = transcript.terms.result_schema if transcript.terms else None
+    if schema is not None and check_answer(alone, schema)[1] is None:
+        return alone
+    return reply.before + alone
+
+
+# -- from events to entries -------------------------------------------------------------------------
+
+
+def evolve(transcript: Transcript, recorded: Recorded) -> Transcript:
+    """The transcript, one event further."""
+    if recorded.position <= transcript.position:
+        return transcript
+    transcript.position, transcript.last_id = recorded.position, recorded.id
+    _take(transcript, recorded.position, recorded.event)
+    return transcript
+
+
+def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
+    match event:
+        case SessionStarted():
+            transcript.terms = event
+        case UserMessageAdded():
+            transcript.entries.append(heard(position, event))
+        case LLMResponseReceived():
+            _reply(transcript, event)
+        case LLMCallFailed(will_retry=False):
+            transcript.step = max(transcript.step, event.step)
+        case ApprovalGranted() if event.edited_arguments is not None:
+            if transcript.reply is not None:
+                transcript.reply.edits[event.call_id] = event
+        case ToolExecutionFailed(will_retry=True):
+            pass
+        case (
+            ToolExecutionCompleted()
+            | ToolExecutionFailed()
+            | ToolExecutionOutcomeUnknown()
+            | ApprovalDenied()
+            | ApprovalExpired()
+        ):
+            if transcript.reply is not None:
+                transcript.reply.outcomes.setdefault(event.call_id, event)
+        case (
+            LLMCallRequested()
+            | LLMCallFailed()
+            | ToolExecutionRequested()
+            | ApprovalRequested()
+            | ApprovalGranted()
+            | SessionPaused()
+            | SessionResumed()
+            | SessionTerminationRequested()
+            | SessionCompleted()
+            | BudgetExceeded()
+            | ErrorOccurred()
+            | RequestIgnored()
+            | UnknownEvent()
+        ):
+            pass
+        case _:
+            assert_never(event)
+
+
+def _reply(transcript: Transcript, event: LLMResponseReceived) -> None:
+    """Put the reply before everything it had not read; a reply to a step that is over already is none."""
+    if event.step <= transcript.step:
+        return
+    transcript.step = event.step
+    if transcript.reply is None or not transcript.reply.paused:
+        transcript.read = event.at
+    unread = _unread(transcript)
+    reply = new_reply(event, transcript.ids, _continued(transcript, unread))
+    transcript.entries.insert(len(transcript.entries) - unread, reply)
+    transcript.reply = reply
+
+
+def _unread(transcript: Transcript) -> int:
+    """How many entries at the end the last reply had not read."""
+    unread = 0
+    for entry in reversed(transcript.entries):
+        if isinstance(entry, Reply) or entry.position <= transcript.read:
+            break
+        unread += 1
+    return unread
+
+
+def _continued(transcript: Transcript, unread: int) -> str:
+    """The text of the answer that is continued where the last reply broke off and nothing was said since."""
+    reply = transcript.reply
+    if reply is None or not (reply.paused or reply.broke_off):
+        return ""
+    directly = transcript.entries[len(transcript.entries) - unread - 1] is reply
+    return reply.before + reply.event.response_text if directly else ""
+
+
+# -- from entries to messages -----------------------------------------------------------------------
+
+
+def _system(terms: SessionStarted) -> str:
+    if terms.result_schema is None:
+        return terms.system
+    schema = f"{SCHEMA}\n{canonical_json(terms.result_schema).decode()}"
+    return f"{terms.system}\n\n{schema}" if terms.system.strip() else schema
+
+
+def _shown(transcript: Transcript) -> Sequence[Entry]:
+    """The entries but for those that must wait: between the parts of a paused reply stands nothing."""
+    if transcript.reply is None or not transcript.reply.paused:
+        return transcript.entries
+    return transcript.entries[: len(transcript.entries) - _unread(transcript)]
+
+
+def _messages(entries: Sequence[Entry]) -> tuple[Message, ...]:
+    last = len(entries) - 1
+    blocks = (each for index, entry in enumerate(entries) for each in said(entry, followed=index < last))
+    return tuple(
+        Message(role=role, content=tuple(block for _, block in group)) for role, group in groupby(blocks, itemgetter(0))
+    )
+
+
+TRANSCRIPT: Projection[Transcript] = Projection("transcript", 1, Transcript, evolve)

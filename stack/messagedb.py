@@ -1,0 +1,96 @@
+"""Message DB, installed from its own SQL in its own order, and never rewritten."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from stack.errors import MessageDbUnusable
+from stack.npm import NpmPackage
+
+PACKAGE = NpmPackage(
+    "@eventide/message-db",
+    "1.3.1",
+    "sha512-n3hdE5YAZNXTr2HK9gG0GJ6dusgdE544LTvS+21/yOEHBvNuUzNmXXw5vS05vpe6RSuhzTRy5Wg0q7c1VfJg+A==",
+)
+"""Its database part calls itself 1.3.0."""
+ROLE = "message_store"
+PGCRYPTO = "extensions/pgcrypto.sql"
+"""The step that PostgreSQL has not needed since version 13, which brought `gen_random_uuid` itself."""
+INSTALL_LOCK = (0x50455244, 1)
+"""Two ints: Message DB's own advisory locks use the other key space."""
+
+_STEP = re.compile(r"\$base/(\S+\.(?:sql|sh))")
+
+
+def steps(files: Mapping[str, str], script: str = "install.sh") -> Iterator[str]:
+    """The SQL files that the package's installer runs, in its order."""
+    for step in _STEP.findall(files[f"database/{script}"]):
+        if step.endswith(".sh"):
+            yield from steps(files, step)
+        elif step != PGCRYPTO:
+            yield step
+
+
+async def installed_version(url: str) -> str | None:
+    """The version of the Message DB that a database has; None if it has none. Raises `MessageDbUnusable`."""
+    try:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
+            return await _version(connection)
+    except psycopg.Error as error:
+        raise MessageDbUnusable(
+            f"The database cannot be asked for its Message DB: {error}.",
+            "Check DATABASE_URL, and that PostgreSQL runs and lets this role in.",
+        ) from error
+
+
+async def _version(connection: psycopg.AsyncConnection) -> str | None:
+    try:
+        async with connection.transaction():
+            row = await (await connection.execute("select message_store.message_store_version()")).fetchone()
+    except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
+        return None
+    return str(row[0]) if row else None
+
+
+async def install(admin_url: str, cache: Path, password: str | None = None) -> str:
+    """Give a database its Message DB, if it has none, and the role its password, if one is given.
+
+    All or nothing, and once, also when several try at the same moment. Returns the installed version.
+    """
+    try:
+        async with await psycopg.AsyncConnection.connect(admin_url, connect_timeout=5) as connection:
+            await connection.execute("select pg_advisory_xact_lock(%s, %s)", INSTALL_LOCK)
+            if await _version(connection) is None:
+                await _run_steps(connection, await PACKAGE.files(cache))
+            if password:
+                await _set_password(connection, password)
+            return str(await _version(connection))
+    except psycopg.Error as error:
+        raise MessageDbUnusable(
+            f"Message DB cannot be installed: {error}.",
+            "Its installer needs a role that may create roles and schemas; give that role's connection string.",
+        ) from error
+
+
+async def _run_steps(connection: psycopg.AsyncConnection, files: Mapping[str, str]) -> None:
+    await connection.execute("set local client_min_messages to warning")
+    for step in steps(files):
+        await connection.execute(files[f"database/{step}"].encode())
+
+
+async def _set_password(connection: psycopg.AsyncConnection, password: str) -> None:
+    statement = sql.SQL("alter role {} with login password {}")
+    await connection.execute(statement.format(sql.Identifier(ROLE), sql.Literal(password)))
+
+
+async def create_database(admin_url: str, name: str, template: str = "template1") -> None:
+    """Make an empty database, or a copy of another one, unless there is one of that name."""
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True, connect_timeout=5) as connection:
+        statement = sql.SQL("create database {} template {}")
+        try:
+            await connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        except psycopg.errors.DuplicateDatabase:
+            return

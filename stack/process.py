@@ -1,0 +1,160 @@
+"""A server's process: in a session of its own, its output in a log file, known again after its starter has died."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stack.errors import CannotStart, DataFolderUnusable
+from stack.files import write_private
+from stack.osuser import OsUser
+
+INTERVAL = 0.02
+"""Seconds between two looks at an ending process."""
+LOG_LIMIT = 16 * 1024 * 1024
+"""Bytes after which a log is put aside at the next start."""
+
+
+class ProcessRecord(BaseModel):
+    """What is remembered of a started process."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    created: float
+    command: tuple[str, ...]
+
+    def find(self) -> psutil.Process | None:
+        """The process, if it still runs; never another that was given its number.
+
+        The command decides, not only the time: the clock from which a creation time is counted may be set anew.
+        """
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                _reap(process)
+                return None
+            return process if tuple(process.cmdline()) == self.command else None
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+
+
+def _reap(process: psutil.Process) -> None:
+    try:
+        process.wait(timeout=0)
+    except psutil.TimeoutExpired:
+        return
+
+
+class ServerProcess:
+    """One server's process, remembered in a file."""
+
+    def __init__(self, name: str, record: Path, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._file = record
+
+    def _recorded(self) -> ProcessRecord | None:
+        try:
+            return ProcessRecord.model_validate_json(self._file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def find(self) -> psutil.Process | None:
+        """The process, if it runs."""
+        record = self._recorded()
+        return record.find() if record else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, if it runs."""
+        process = self.find()
+        return process.pid if process else None
+
+    def spawn(self, command: Sequence[str], *, env: Mapping[str, str], user: OsUser | None = None) -> None:
+        """Start the command; it goes on when its starter ends and hears nothing of the terminal's Ctrl-C."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._rotate_log()
+            log = self.log.open("ab")
+        except OSError as error:
+            raise DataFolderUnusable(self.log.parent, str(error)) from error
+        with log:
+            child = self._popen(command, env, user, log.fileno())
+        self._remember(child.pid, command)
+
+    def _popen(
+        self, command: Sequence[str], env: Mapping[str, str], user: OsUser | None, log: int
+    ) -> subprocess.Popen[bytes]:
+        try:
+            child = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(env),
+                cwd="/",
+                start_new_session=True,
+                user=user.uid if user else None,
+                group=user.gid if user else None,
+                extra_groups=[] if user else None,
+            )
+        except OSError as error:
+            raise CannotStart(self.name, error) from error
+        # The server outlives its starter on purpose, so Popen need not warn that it is still running.
+        child.returncode = 0
+        return child
+
+    def _remember(self, pid: int, command: Sequence[str]) -> None:
+        try:
+            created = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            created = 0.0
+        record = ProcessRecord(pid=pid, created=created, command=tuple(command))
+        write_private(self._file, record.model_dump_json())
+
+    def adopt(self, command: Sequence[str]) -> bool:
+        """Remember a process that runs this very command though no record tells of it."""
+        for process in psutil.process_iter(["cmdline"]):
+            if process.info["cmdline"] == list(command):
+                self._remember(process.pid, command)
+                return True
+        return False
+
+    def _rotate_log(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".old.log"))
+
+    async def stop(self, gentle: signal.Signals = signal.SIGTERM, patience: float = 15.0) -> None:
+        """End the process: gently first, at once when it takes longer than `patience` seconds."""
+        self._signal(gentle)
+        try:
+            async with asyncio.timeout(patience):
+                await self._ended()
+        except TimeoutError:
+            self._kill_session()
+            await self._ended()
+        self._file.unlink(missing_ok=True)
+
+    async def _ended(self) -> None:
+        while self.find():
+            await asyncio.sleep(INTERVAL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self.find()
+        if process:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def _kill_session(self) -> None:
+        process = self.find()
+        if process:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

