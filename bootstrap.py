@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 
 from eventlog.pool import PoolTerms
 from eventlog.postgres import PostgresEventLog
+from llm.anthropic import AnthropicModel
+from llm.clients import AnthropicClient, anthropic_client, bedrock_client, vertex_client
 from llm.messages import ModelTerms
+from llm.pricing import Prices
 from settings import Settings
 from tools.plugins import load_tools
 from tools.workbench import Workbench
@@ -54,7 +58,12 @@ class Defaults:
 
 
 async def connect_temporal(
-    settings: Settings, address: str, *, lazy: bool = False, interceptors: Sequence[Interceptor] = ()
+    settings: Settings,
+    address: str,
+    *,
+    lazy: bool = False,
+    interceptors: Sequence[Interceptor] = (),
+    runtime: Runtime | None = None,
 ) -> Client:
     """A client of the Temporal server at `address`."""
     return await Client.connect(
@@ -65,6 +74,7 @@ async def connect_temporal(
         data_converter=pydantic_data_converter,
         interceptors=interceptors,
         lazy=lazy,
+        runtime=runtime,
     )
 
 
@@ -86,3 +96,29 @@ async def open_log(settings: Settings, url: str) -> AsyncIterator[PostgresEventL
 def lay_out_tools(settings: Settings) -> Workbench:
     """The built-in tools and those of plugins, in the workspace."""
     return Workbench(load_tools(settings.plugins), settings.workspace)
+
+
+@asynccontextmanager
+async def open_model(settings: Settings, places: Places) -> AsyncIterator[AnthropicModel]:
+    """The model that the settings name, for the block's duration."""
+    model = AnthropicModel(_model_client(settings, places))
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+def _model_client(settings: Settings, places: Places) -> AnthropicClient:
+    key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else None
+    match settings.provider:
+        case "anthropic":
+            return anthropic_client(api_key=key, base_url=settings.anthropic_base_url or places.model)
+        case "vertex":
+            return vertex_client(project=settings.vertex_project or "", region=settings.vertex_region or "")
+        case "bedrock":
+            return bedrock_client(region=settings.bedrock_region or "")
+
+
+def read_prices(settings: Settings) -> Prices:
+    """What models cost, by the built-in list and the user's own."""
+    return Prices.load(settings.prices_file)

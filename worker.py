@@ -21,7 +21,7 @@ from bootstrap import Defaults, Places, connect_temporal, lay_out_tools, open_lo
 from eventlog.log import EventLog
 from llm.model import Model
 from settings import Settings
-from telemetry import get_logger
+from telemetry import Telemetry, configure_tracing, get_logger, temporal_runtime
 from tools.workbench import Workbench
 from workflows.agent import AgentWorkflow
 from workflows.face import PENDING, STATUS, TENANT
@@ -92,7 +92,10 @@ async def register_search_attributes(client: Client) -> None:
 @asynccontextmanager
 async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
     """A worker that runs for the block's duration, and then lets its calls finish."""
-    client = await connect_temporal(settings, places.temporal)
+    provider = configure_tracing(settings)
+    client = await connect_temporal(
+        settings, places.temporal, interceptors=[Telemetry(settings, provider)], runtime=temporal_runtime()
+    )
     await register_search_attributes(client)
     async with open_log(settings, places.database) as log, open_model(settings, places) as model:
         worker = build(
@@ -103,8 +106,12 @@ async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
             toolbox=lay_out_tools(settings),
             defaults=Defaults.of(settings),
         )
-        async with worker:
-            yield worker
+        try:
+            async with worker:
+                yield worker
+        finally:
+            if provider is not None:
+                provider.shutdown()
 
 
 async def run(settings: Settings, places: Places, ready: Callable[[], None] = lambda: None) -> None:

@@ -25,8 +25,15 @@ CONTENDERS = 64
 class Defaults(Protocol):
     """What a session gets where its starter said nothing."""
 
-    model: ModelTerms
-    system: str
+    @property
+    def model(self) -> ModelTerms:
+        """The model."""
+        ...
+
+    @property
+    def system(self) -> str:
+        """The system prompt."""
+        ...
 
 
 class SessionActivities:

@@ -8,7 +8,10 @@
     show --events                  {"thread_id": …, "events": [event, …]}
     watch                          one event a line as it happens, then a ThreadReport
     prompt                         PromptReport
-    up, down, doctor               see `system.py`
+    up                             {"temporal": {"address", "ui"}, "database", "model", "home", "attached", "worker"}
+    doctor                         the first five of these, "ok", "settings", "checks": [{"name", "ok", "detail", "remedy"}]
+    worker                         {"task_queue", "temporal": {"address"}, "pid"}, when it works
+    down                           {"stopped": [name, …], "home"}
     anything that goes wrong       {"error": {"kind": …, "message": …, "remedy": …}}
 
 An event is {"position", "global_position", "id", "type", "time", "data", "metadata"}. Times are ISO 8601 in UTC;

@@ -134,7 +134,7 @@ def run(invocation: Invocation, body: Callable[[], Awaitable[ExitCode | None]]) 
     except ClientError as error:
         invocation.output.problem(error)
         return error.exit
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         raise

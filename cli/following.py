@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from temporalio import exceptions
@@ -15,6 +15,7 @@ from cli.reading import Reading, closed_from_outside
 from cli.temporal import NoSuchWorkflow, temporal
 from eventlog.log import EventLog, LogUnavailable, Recorded
 from eventlog.streams import ThreadId
+from projections.timeline import Line
 
 INTERVAL = 0.25
 """Seconds between two looks at the stream."""
@@ -27,6 +28,8 @@ class Progress:
     """What is new, and where the thread stands after it."""
 
     news: tuple[Recorded, ...]
+    lines: tuple[Line, ...]
+    """The same, for people."""
     report: ThreadReport
 
 
@@ -41,19 +44,17 @@ class Closed:
 async def follow(client: Client, log: EventLog, thread: ThreadId) -> AsyncGenerator[Progress]:
     """Every step of a thread from its beginning; ends when the thread has ended, whoever ended it."""
     reading = Reading(log, thread)
-    closing = asyncio.create_task(_closed(client, thread))
+    closing = asyncio.create_task(closed(client, thread))
+    first = True
     try:
-        first = True
         while True:
             over = closing.done()  # asked before the stream is read: then the stream has all there will be
-            news = await _patiently(reading)
-            report = reading.report()
-            if over and not report.ended:
-                yield Progress(tuple(news), _without_end(reading, closing.result()))
-                return
-            if news or first:
-                yield Progress(tuple(news), report)
-            if report.ended:
+            progress = await _look(reading)
+            if over and not progress.report.ended:
+                progress = replace(progress, report=without_end(reading, closing.result()))
+            if progress.news or first or over:
+                yield progress
+            if progress.report.ended:
                 return
             first = False
             await asyncio.wait({closing}, timeout=INTERVAL)
@@ -62,11 +63,18 @@ async def follow(client: Client, log: EventLog, thread: ThreadId) -> AsyncGenera
         await asyncio.gather(closing, return_exceptions=True)
 
 
-def _without_end(reading: Reading, closed: Closed | None) -> ThreadReport:
-    if closed is None and not reading.session.started:
+async def _look(reading: Reading) -> Progress:
+    known = len(reading.lines)
+    news = await _patiently(reading)
+    return Progress(tuple(news), tuple(reading.lines[known:]), reading.report())
+
+
+def without_end(reading: Reading, end: Closed | None) -> ThreadReport:
+    """The report of a thread whose workflow is over though its stream has no end."""
+    if end is None and not reading.session.started:
         raise NotFound(f"there is no thread {reading.thread}", remedy="`perdure list` shows the threads there are")
-    closed = closed or Closed("failed", "Temporal no longer knows its workflow")
-    return closed_from_outside(reading.report(), closed.status, closed.why)
+    end = end or Closed("failed", "Temporal no longer knows its workflow")
+    return closed_from_outside(reading.report(), end.status, end.why)
 
 
 async def _patiently(reading: Reading) -> list[Recorded]:
@@ -81,8 +89,8 @@ async def _patiently(reading: Reading) -> list[Recorded]:
             await asyncio.sleep(1)
 
 
-async def _closed(client: Client, thread: ThreadId) -> Closed | None:
-    """Waits until the workflow closes and says how; None where Temporal has none of that id."""
+async def closed(client: Client, thread: ThreadId) -> Closed | None:
+    """How the workflow ended, as soon as it has; None where Temporal has none of that id."""
     handle = client.get_workflow_handle(thread)
     while True:
         try:

@@ -1,6 +1,7 @@
 """What is given on the command line: arguments several commands share, and text that must be parsed."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -103,6 +104,33 @@ def limits(given: list[str] | None) -> "Limits":
         raise BadUsage(f"--limit: {mistakes(error)}") from error
 
 
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(option: str, text: str | None) -> float | None:
+    """A duration: seconds, or a number with s, m, h or d behind it."""
+    if text is None:
+        return None
+    unit = _UNITS.get(text[-1:].lower())
+    try:
+        value = float(text[:-1] if unit else text) * (unit or 1.0)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise BadUsage(f"{option} {text} is no duration", remedy="write seconds, or 90s, 15m, 8h, 7d")
+    return value
+
+
 def mistakes(error: Any) -> str:
     """What pydantic found wrong, in a line."""
     return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())
+
+
+def text_or_file(option: str, text: str | None) -> str | None:
+    """The text itself, or what stands in the file where it is written `@FILE`."""
+    if text is None or not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadUsage(f"{option} {text} cannot be read: {error}") from error

@@ -17,7 +17,7 @@ PANEL = "People"
 Call = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CALL]",
+        metavar="CALL",
         help="The call's id, or enough of it to be unambiguous; may be left out where one call waits.",
         show_default=False,
     ),
@@ -26,20 +26,20 @@ Call = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    examples = {
-        approve: [
+    command(
+        app,
+        panel=PANEL,
+        examples=[
             "perdure approve report-42",
             "perdure approve report-42 toolu_01A --comment 'looks right'",
             """perdure approve report-42 --edit '{"path": "report.md", "content": "…"}'""",
         ],
-        deny: ["perdure deny report-42 --reason 'write it to docs/ instead'"],
-        pending: ["perdure pending", "perdure pending report-42 --json"],
-        pause: ["perdure pause report-42 --reason 'back on Monday'"],
-        resume: ["perdure resume report-42"],
-        terminate: ["perdure terminate report-42 --reason 'no longer needed'"],
-    }
-    for body, shown in examples.items():
-        command(app, panel=PANEL, examples=shown)(body)
+    )(approve)
+    command(app, panel=PANEL, examples=["perdure deny report-42 --reason 'write it to docs/ instead'"])(deny)
+    command(app, panel=PANEL, examples=["perdure pending", "perdure pending report-42 --json"])(pending)
+    command(app, panel=PANEL, examples=["perdure pause report-42 --reason 'back on Monday'"])(pause)
+    command(app, panel=PANEL, examples=["perdure resume report-42"])(resume)
+    command(app, panel=PANEL, examples=["perdure terminate report-42 --reason 'no longer needed'"])(terminate)
 
 
 async def approve(
@@ -90,7 +90,7 @@ async def deny(
 async def pending(
     run: Invocation,
     thread: Annotated[
-        str | None, typer.Argument(metavar="[THREAD]", help="Only this thread's.", show_default=False)
+        str | None, typer.Argument(metavar="THREAD", help="Only this thread's.", show_default=False)
     ] = None,
 ) -> None:
     """Show what waits for approval, with the exact arguments."""

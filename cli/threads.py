@@ -16,11 +16,11 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from cli.answers import PendingApproval, ThreadLine, ThreadReport
-from cli.errors import NotFound, NoWorker, Refused
-from cli.following import Progress, follow
+from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
+from cli.following import Progress, closed, follow, without_end
 from cli.reading import Reading
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, temporal
-from cli.visibility import listed, logged, waiting
+from cli.visibility import CLOSED_OTHERWISE, listed, logged, waiting
 from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
 from projections.requests import Approve, Deny, Pause, Resume, Say, StartSession, Terminate
@@ -153,25 +153,46 @@ class Threads:
         """How many workers answer on the task queue."""
         return await count_workers(self._client, self.task_queue)
 
+    async def read(self, thread: ThreadId, at: int | None = None) -> Reading:
+        """The thread's stream, folded up to and including position `at`; raises `NotFound`."""
+        reading = Reading(self._log, thread)
+        await reading.catch_up(at)
+        if not reading.session.started:
+            await self._require_workflow(thread)
+        return reading
+
     async def session(self, thread: ThreadId, at: int | None = None) -> Session:
         """The state of the thread, now or at a position."""
-        return (await self._read(thread, at)).session
+        return (await self.read(thread, at)).session
 
     async def report(self, thread: ThreadId, at: int | None = None) -> ThreadReport:
         """Where the thread stands, now or at a position."""
-        return (await self._read(thread, at)).report()
+        reading = await self.read(thread, at)
+        return reading.report() if at is not None else await self.judged(reading)
+
+    async def judged(self, reading: Reading) -> ThreadReport:
+        """The report of what was read, unless the workflow was ended from outside: then Temporal's word counts."""
+        report = reading.report()
+        if report.ended:
+            return report
+        with suppress(NoSuchWorkflow, TemporalUnreachable):
+            with temporal(self._client):
+                found = await self._client.get_workflow_handle(reading.thread).describe(rpc_timeout=RPC_TIMEOUT)
+            if found.status in CLOSED_OTHERWISE:
+                return without_end(reading, await closed(self._client, reading.thread))
+        return report
 
     async def pending(self, thread: ThreadId | None = None) -> list[PendingApproval]:
         """The questions that wait for a person, in one thread or in all."""
         threads = await waiting(self._client) if thread is None else [thread]
-        return [question for each in threads for question in (await self._read(each)).report().pending]
+        return [question for each in threads for question in (await self.read(each)).report().pending]
 
     async def call(self, thread: ThreadId, abbreviation: str | None) -> str:
         """The id of the call meant: abbreviated or, where just one waits, left out."""
-        reading = await self._read(thread)
-        if abbreviation in reading.calls:
+        reading = await self.read(thread)
+        ids = [question.call_id for question in reading.report().pending]
+        if abbreviation is not None and abbreviation in reading.calls:
             return abbreviation
-        ids = [question.call_id for question in reading.pending()]
         found = _matching(ids, abbreviation)
         if len(found) == 1:
             return found[0]
@@ -179,7 +200,7 @@ class Threads:
 
     async def events(self, thread: ThreadId, at: int | None = None) -> AsyncGenerator[Recorded]:
         """Everything that happened, in order, up to and including position `at`."""
-        await self._read(thread, 0)
+        await self.read(thread, 0)
         async for recorded in self._log.read(stream_of(thread), 0, at):
             yield recorded
 
@@ -213,13 +234,6 @@ class Threads:
         return await self.report(thread)
 
     # -- what may be wrong ---------------------------------------------------------------------
-
-    async def _read(self, thread: ThreadId, at: int | None = None) -> Reading:
-        reading = Reading(self._log, thread)
-        await reading.catch_up(at)
-        if not reading.session.started:
-            await self._require_workflow(thread)
-        return reading
 
     async def _require_workflow(self, thread: ThreadId) -> None:
         """A thread that has written nothing yet is one only if Temporal knows it."""

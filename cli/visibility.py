@@ -1,7 +1,6 @@
 """Which threads there are, as Temporal's visibility store lists them; the log knows those it has forgotten."""
 
 from collections.abc import AsyncGenerator
-from typing import get_args
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
@@ -20,13 +19,13 @@ PENDING = SearchAttributeKey.for_int("PerdurePending")
 _OURS = "WorkflowType = 'Agent' AND ExecutionStatus != 'ContinuedAsNew'"
 _PAGE = 100
 _OPEN = frozenset({"running", "waiting", "paused"})
-_STATUSES = frozenset(get_args(Status))
-_FORCED: dict[WorkflowExecutionStatus, Status] = {
+CLOSED_OTHERWISE: dict[WorkflowExecutionStatus, Status] = {
     WorkflowExecutionStatus.FAILED: "failed",
     WorkflowExecutionStatus.TIMED_OUT: "failed",
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.CANCELED: "terminated",
 }
+"""What a workflow's end means for its thread, where the workflow did not simply complete."""
 
 
 async def listed(client: Client, status: Status | None, tenant: str | None) -> AsyncGenerator[ThreadLine]:
@@ -71,9 +70,9 @@ def _line(execution: WorkflowExecution) -> ThreadLine:
 
 def status_of(execution: WorkflowExecution) -> Status:
     """The thread's status: its own word, unless its workflow was ended from outside."""
-    if execution.status in _FORCED:
+    if execution.status in CLOSED_OTHERWISE:
         told = execution.typed_search_attributes.get(STATUS)
-        return "failed" if told == "failed" else _FORCED[execution.status]
+        return "failed" if told == "failed" else CLOSED_OTHERWISE[execution.status]
     told = execution.typed_search_attributes.get(STATUS)
     if execution.status == WorkflowExecutionStatus.COMPLETED:
         return told if told in {"completed", "failed", "terminated"} else "completed"  # type: ignore[return-value]

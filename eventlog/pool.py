@@ -34,6 +34,8 @@ class PoolTerms:
     role: str = "message_store"
     """Whatever user the address names: Message DB lets this role read and append, and nothing else."""
     application_name: str = "perdure"
+    pauses: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+    """Before each further try after a lost connection."""
 
 
 @asynccontextmanager
@@ -41,6 +43,14 @@ async def open_pool(url: str, terms: PoolTerms) -> AsyncIterator[Pool]:
     """A pool for the block's duration. Tries one connection first, to say at once and plainly what is wrong."""
     conninfo = connection_info(url, terms)
     await _try(conninfo)
+
+    async def check(connection: AsyncConnection[TupleRow]) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            await pool.drain()  # what ended this one has ended the others too; found one by one, each costs a pause
+            raise
+
     pool: Pool = AsyncConnectionPool(
         conninfo,
         kwargs={"autocommit": True},  # a transaction is one statement, never more
@@ -48,7 +58,7 @@ async def open_pool(url: str, terms: PoolTerms) -> AsyncIterator[Pool]:
         max_size=terms.max_size,
         timeout=terms.acquire,
         reconnect_timeout=terms.acquire,  # then whoever needs a connection next tries afresh, without a long back-off
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         name=terms.application_name,
         open=False,
     )
@@ -59,7 +69,7 @@ async def open_pool(url: str, terms: PoolTerms) -> AsyncIterator[Pool]:
 async def _try(conninfo: str) -> None:
     try:
         connection = await AsyncConnection.connect(conninfo)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise LogUnavailable(
             f"cannot connect to the log's database: {' '.join(str(error).split())} "
             "(check the database's address, that it runs, and that Message DB, which makes the role message_store, "
@@ -85,10 +95,10 @@ def _defaults(terms: PoolTerms) -> dict[str, Any]:
         "application_name": terms.application_name,
         "connect_timeout": max(2, round(terms.connect)),  # libpq takes no less than two
         "keepalives": 1,
-        "keepalives_idle": 30,
+        "keepalives_idle": 10,
         "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 20_000,
     }
 
 

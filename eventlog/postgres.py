@@ -35,9 +35,6 @@ from eventlog.streams import Category, StreamName, category, parse_stream_name
 
 T = TypeVar("T")
 
-_PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds before each further try after a lost connection."""
-
 logger = structlog.get_logger(__name__)
 
 
@@ -70,15 +67,17 @@ class _Write:
 class PostgresEventLog:
     """Message DB, spoken to as its own restricted role: reading and appending is all it can do."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, terms: PoolTerms) -> None:
         self._pool = pool
+        self._pauses = terms.pauses
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, terms: PoolTerms | None = None) -> AsyncIterator[Self]:
         """The log at this address, for the block's duration. Raises `LogUnavailable` or `LogMisconfigured`."""
-        async with open_pool(url, terms or PoolTerms()) as pool:
-            log = cls(pool)
+        terms = terms or PoolTerms()
+        async with open_pool(url, terms) as pool:
+            log = cls(pool, terms)
             await log.check()
             yield log
 
@@ -89,7 +88,7 @@ class PostgresEventLog:
         """
         parse_stream_name(stream)
         write = _Write(stream, entry, expected_version)
-        return await _patiently(lambda: self._attempt(write))
+        return await self._patiently(lambda: self._attempt(write))
 
     async def _attempt(self, write: _Write) -> Outcome:
         if write.in_doubt and (recorded := await self._find(write.id)):
@@ -147,12 +146,12 @@ class PostgresEventLog:
             start = place(rows[-1]) + 1
 
     async def _page(self, query: LiteralString, name: str, start: int, size: int) -> list[Row]:
-        rows = await _patiently(lambda: self._rows_of(query, name, start, size))
+        rows = await self._patiently(lambda: self._rows_of(query, name, start, size))
         return [Row(*row) for row in rows]
 
     async def find(self, id_: UUID) -> Recorded | None:
         """The event with this id, if it is in the log."""
-        return await _patiently(lambda: self._find(id_))
+        return await self._patiently(lambda: self._find(id_))
 
     async def _find(self, id_: UUID) -> Recorded | None:
         rows = await self._rows_of(FIND, id_)
@@ -161,7 +160,7 @@ class PostgresEventLog:
     async def version(self, stream: StreamName) -> int:
         """The position of the stream's last event; see `EventLog.version`."""
         parse_stream_name(stream)
-        return await _patiently(lambda: self._version(stream))
+        return await self._patiently(lambda: self._version(stream))
 
     async def _version(self, stream: StreamName) -> int:
         [(position,)] = await self._rows_of(VERSION, stream)
@@ -169,7 +168,7 @@ class PostgresEventLog:
 
     async def check(self) -> str:
         """The version of Message DB that answers; see `EventLog.check`."""
-        [(version,)] = await _patiently(lambda: self._rows_of(CHECK))
+        [(version,)] = await self._patiently(lambda: self._rows_of(CHECK))
         return str(version)
 
     async def _rows_of(self, query: LiteralString, *parameters: object) -> list[TupleRow]:
@@ -181,13 +180,12 @@ class PostgresEventLog:
         except psycopg.Error as error:
             raise translate(error) from error
 
-
-async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again, for a few seconds, as long as connections are lost."""
-    for pause in _PAUSES:
-        try:
-            return await attempt()
-        except ConnectionLost as lost:
-            logger.warning("log_connection_lost", problem=str(lost), next_try_in=pause)
-            await asyncio.sleep(pause)
-    return await attempt()
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again, for a few seconds, as long as connections are lost."""
+        for pause in self._pauses:
+            try:
+                return await attempt()
+            except ConnectionLost as lost:
+                logger.warning("log_connection_lost", problem=str(lost), next_try_in=pause)
+                await asyncio.sleep(pause)
+        return await attempt()

@@ -17,6 +17,9 @@ CONNECT_TIMEOUT = 10.0
 GAP_TIMEOUT = 120.0
 """Seconds of silence after which a reply is given up; the provider sends a ping far more often."""
 
+_NO_KEY = "none"
+"""The SDK insists on a key, also for a server that wants none."""
+
 AnthropicClient = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicVertex | anthropic.AsyncAnthropicBedrock
 
 
@@ -26,19 +29,20 @@ def timeouts(gap: float = GAP_TIMEOUT, connect: float = CONNECT_TIMEOUT) -> http
 
 
 def anthropic_client(
-    *, api_key: str, base_url: str | None = None, gap_timeout: float = GAP_TIMEOUT
+    *, api_key: str | None, base_url: str | None = None, gap_timeout: float = GAP_TIMEOUT
 ) -> anthropic.AsyncAnthropic:
-    """A client of the Claude API, or of the server at `base_url` that speaks its protocol."""
-    if not api_key.strip():
-        raise ModelRefusesRequest("configuration", "the API key is empty: set ANTHROPIC_API_KEY")
+    """A client of the Claude API, or of the server at `base_url` that speaks its protocol and may need no key."""
+    key = (api_key or "").strip() or (_NO_KEY if base_url else "")
+    if not key:
+        raise ModelRefusesRequest("configuration", "the Claude API needs a key: set ANTHROPIC_API_KEY")
     return anthropic.AsyncAnthropic(
-        api_key=api_key.strip(),
+        api_key=key,
         base_url=base_url,
         timeout=timeouts(gap_timeout),
         max_retries=0,
         open_telemetry=False,
         # The API takes either header; many other servers know only the older one.
-        default_headers={"X-Api-Key": api_key.strip()} if base_url else None,
+        default_headers={"X-Api-Key": key} if base_url else None,
         http_client=_direct(base_url, gap_timeout) if base_url else None,
     )
 

@@ -5,6 +5,7 @@ Every other class of the SDK and of its HTTP library has its line in `_CLASSES`;
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,8 +110,14 @@ _CLASSES: Mapping[type[Exception], Verdict] = {
     httpx2.StreamError: _may_pass("broken_stream"),
     httpx2.CookieConflict: _may_pass("unexpected_response"),
 }
-SDK_ERRORS: tuple[type[Exception], ...] = tuple(_CLASSES)
-"""Everything that may come out of the SDK when it is asked."""
+_CLOUD_CLASSES = (("google.auth.exceptions", "GoogleAuthError"), ("botocore.exceptions", "BotoCoreError"))
+"""What the clouds' own libraries raise when they look for credentials; they are there only with their extra."""
+
+
+def sdk_errors() -> tuple[type[Exception], ...]:
+    """Everything that may come out of the SDK when it is asked."""
+    clouds = (getattr(sys.modules[module], name) for module, name in _CLOUD_CLASSES if module in sys.modules)
+    return (*_CLASSES, *clouds)
 
 
 def translated(error: Exception, secrets: tuple[str, ...] = ()) -> ModelError:
@@ -124,7 +131,8 @@ def translated(error: Exception, secrets: tuple[str, ...] = ()) -> ModelError:
 
 def verdict_of(error: Exception) -> Verdict:
     """How a failure without a status is judged: as the nearest of its classes that is known."""
-    return next((_CLASSES[kind] for kind in type(error).__mro__ if kind in _CLASSES), _stays("sdk"))
+    cloud = Verdict("credentials", transient=bool(getattr(error, "retryable", True)))
+    return next((_CLASSES[kind] for kind in type(error).__mro__ if kind in _CLASSES), cloud)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -160,7 +168,7 @@ def _from_status(error: anthropic.APIStatusError, secrets: tuple[str, ...]) -> M
 
 
 def _by_status(error: anthropic.APIStatusError) -> Verdict:
-    if error.error_code in _CODES:
+    if error.error_code is not None and error.error_code in _CODES:
         return _CODES[error.error_code]
     status = error.status_code if error.status_code >= 300 else _status_in_stream(error.type)
     if status == 400:

@@ -5,9 +5,9 @@ a round trip unchanged. The shapes are those of the Anthropic Messages API.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 JsonObject = dict[str, Any]
 Block = JsonObject
@@ -44,8 +44,18 @@ class ModelTerms(Frozen):
     max_tokens: int = Field(default=8192, gt=0)
     """The most tokens one reply may have."""
     temperature: float | None = Field(default=None, ge=0, le=1)
+    """Left out for models that take none: Claude from 4.7 on, and any model while it thinks."""
     thinking_tokens: int | None = Field(default=None, ge=1024)
-    """The budget for extended thinking in tokens; none means no thinking."""
+    """The budget for extended thinking in tokens, a part of `max_tokens`; none leaves thinking to the model's default.
+    Claude from 4.7 on takes no number: there, a budget asks for thinking, and the model decides how much."""
+
+    @model_validator(mode="after")
+    def _leaves_room_to_answer(self) -> Self:
+        if self.thinking_tokens is not None and self.thinking_tokens >= self.max_tokens:
+            raise ValueError(
+                f"max_tokens ({self.max_tokens}) must be more than thinking_tokens ({self.thinking_tokens})"
+            )
+        return self
 
 
 class ModelRequest(Frozen):

@@ -145,7 +145,9 @@ def reply_of(message: Any, request_id: str | None) -> ModelReply:
     """The reply in a message that came whole, from a server that does not stream."""
     match message:
         case {"content": list(content), "stop_reason": str(stop_reason)}:
-            blocks = [checked(block) if isinstance(block, dict) else broken("a block is no object") for block in content]
+            blocks = [
+                checked(block) if isinstance(block, dict) else broken("a block is no object") for block in content
+            ]
             return _reply(message, blocks, stop_reason, message.get("usage"), request_id)
     broken("the server sent JSON that is no message", kind="unexpected_response")
 

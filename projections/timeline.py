@@ -83,8 +83,8 @@ def _line(timeline: Timeline, recorded: Recorded) -> Line:
         kind=event.type_name if isinstance(event, UnknownEvent) else event.type,
         time=recorded.time,
         since_start=max(recorded.time - start, timedelta(0)),
-        actor=_one_line(actor),
-        text=_one_line(text),
+        actor=_one_line(actor) or "nobody",
+        text=_one_line(text) or "nothing",
         duration_ms=_duration(event),
     )
 

@@ -83,7 +83,7 @@ class Usage:
 
 
 def _sum(parts: Iterable[TokenUsage]) -> TokenUsage:
-    total = {name: 0 for name in TokenUsage.model_fields}
+    total = dict.fromkeys(TokenUsage.model_fields, 0)
     for part in parts:
         for name in total:
             total[name] += getattr(part, name)

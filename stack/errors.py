@@ -15,6 +15,8 @@ Each says in its words what to do about it.
 
 from pathlib import Path
 
+from stack.files import tail
+
 
 class StackError(Exception):
     """The embedded system cannot stand."""
@@ -69,10 +71,9 @@ class CannotStart(StackError):
 class ServerDied(StackError):
     """A server ended, or never became ready."""
 
-    def __init__(self, name: str, log: Path, tail: str, how: str = "ended") -> None:
-        last_words = tail or "(nothing)"
+    def __init__(self, name: str, log: Path, how: str = "ended") -> None:
         super().__init__(
-            f"{name} {how}. The last lines of its log:\n{last_words}\n",
+            f"{name} {how}. The last lines of its log:\n{tail(log) or '(nothing)'}\n",
             f"The whole log is {log}. `perdure doctor` looks for the usual causes.",
         )
         self.name = name

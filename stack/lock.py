@@ -24,7 +24,7 @@ async def locked(file: Path, timeout: float = TIMEOUT) -> AsyncIterator[None]:
     with handle:  # closing it lets go of the lock
         try:
             async with asyncio.timeout(timeout):
-                while not _take(handle):
+                while not _take(handle):  # noqa: ASYNC110 - another process's lock sets no event of ours
                     await asyncio.sleep(INTERVAL)
         except TimeoutError:
             raise StackBusy(file, timeout) from None

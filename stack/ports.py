@@ -40,7 +40,6 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._numbers = self._read()
 
     def _read(self) -> dict[str, int]:
         try:
@@ -50,15 +49,14 @@ class Ports:
 
     def get(self, name: str) -> int:
         """The port of that name, chosen now if there is none."""
-        return self._numbers.get(name) or self.choose(name)
+        return self._read().get(name) or self._choose(name)
 
-    def choose(self, name: str) -> int:
-        """Give the name a port, or another one."""
-        self._numbers[name] = free_port()
-        write_private(self._file, json.dumps(self._numbers))
-        return self._numbers[name]
+    def _choose(self, name: str) -> int:
+        numbers = self._read() | {name: free_port()}
+        write_private(self._file, json.dumps(numbers))
+        return numbers[name]
 
     def replace(self, port: int) -> None:
         """Give whoever had this port another one."""
-        for name in [name for name, number in self._numbers.items() if number == port]:
-            self.choose(name)
+        for name in [name for name, number in self._read().items() if number == port]:
+            self._choose(name)

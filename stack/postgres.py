@@ -1,18 +1,19 @@
 """PostgreSQL as a process of ours: its cluster in a folder, a loopback port, a password nobody had to think of."""
 
-import asyncio
 import importlib.util
 import os
 import secrets
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 import psycopg
 
+from stack.command import run
 from stack.errors import DataFolderUnusable, MissingPart
 from stack.files import write_private
 from stack.osuser import OsUser, let_through, unprivileged_user
@@ -27,6 +28,7 @@ DATABASE = "message_store"
 START_TIMEOUT = 60.0
 """Seconds; recovery after a crash is part of a start."""
 STOP_TIMEOUT = 20.0
+ORPHAN_TIMEOUT = 5.0
 UTF8_BY_CODE_POINT = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 """The same order of text on every machine, whatever locales it has."""
 
@@ -108,7 +110,7 @@ class EmbeddedPostgres:
 
     async def _make_cluster(self, user: OsUser | None) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if user:
                 let_through(self._cluster)
                 let_through(binaries() / "postgres")
@@ -122,8 +124,8 @@ class EmbeddedPostgres:
 
     async def _check_version(self) -> None:
         theirs = (self._cluster / "PG_VERSION").read_text().strip()
-        _, version = await _run(str(binaries() / "postgres"), "--version")
-        ours = version.split()[-1].partition(".")[0]
+        version = await run(str(binaries() / "postgres"), "--version")
+        ours = version.output.split()[-1].partition(".")[0]
         if theirs != ours:
             raise DataFolderUnusable(
                 self._cluster,
@@ -151,11 +153,12 @@ class EmbeddedPostgres:
             os.chown(unfinished, user.uid, user.gid)
             os.chown(password_file, user.uid, user.gid)
         options = (f"--username={ADMIN}", "--auth=scram-sha-256", f"--pwfile={password_file}", *UTF8_BY_CODE_POINT)
-        code, output = await _run(str(binaries() / "initdb"), "-D", str(unfinished), *options, user=user)
+        initdb = (str(binaries() / "initdb"), "-D", str(unfinished), *options)
+        answer = await run(*initdb, env=_environment(), user=user)
         password_file.unlink()
-        if code:
+        if answer.code:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise DataFolderUnusable(self._folder, f"initdb says: {output.strip()}")
+            raise DataFolderUnusable(self._folder, f"initdb says: {answer.output}")
         unfinished.rename(self._cluster)
 
     def _make_passwords(self) -> str:
@@ -180,8 +183,21 @@ class EmbeddedPostgres:
         if ours and self.process.adopt(command):
             return True
         if not ours:
+            self._end_orphans()
             pid_file.unlink(missing_ok=True)
         return False
+
+    def _end_orphans(self) -> None:
+        """End what a killed server left at work; a new one refuses to start beside it."""
+        orphans = [
+            process
+            for process in psutil.process_iter(["name", "cwd"])
+            if process.info["name"] == "postgres" and process.info["cwd"] == str(self._cluster)
+        ]
+        for process in orphans:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(orphans, timeout=ORPHAN_TIMEOUT)
 
     async def healthy(self) -> bool:
         """Whether it answers a query."""
@@ -201,17 +217,3 @@ def _environment() -> dict[str, str]:
     """Ours without what would change the server's settings or its language."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return kept | {"LC_ALL": "C"}
-
-
-async def _run(*command: str, user: OsUser | None = None) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=_environment(),
-        cwd="/",
-        **({"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}),
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode(errors="replace")

@@ -80,7 +80,7 @@ class ServerProcess:
     def spawn(self, command: Sequence[str], *, env: Mapping[str, str], user: OsUser | None = None) -> None:
         """Start the command; it goes on when its starter ends and hears nothing of the terminal's Ctrl-C."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._rotate_log()
             log = self.log.open("ab")
         except OSError as error:
@@ -100,6 +100,7 @@ class ServerProcess:
                 stderr=log,
                 env=dict(env),
                 cwd="/",
+                umask=0o077,
                 start_new_session=True,
                 user=user.uid if user else None,
                 group=user.gid if user else None,
@@ -128,7 +129,7 @@ class ServerProcess:
         return False
 
     def _rotate_log(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".old.log"))
 
@@ -144,7 +145,7 @@ class ServerProcess:
         self._file.unlink(missing_ok=True)
 
     async def _ended(self) -> None:
-        while self.find():
+        while self.find():  # noqa: ASYNC110 - the process need not be our child
             await asyncio.sleep(INTERVAL)
 
     def _signal(self, number: signal.Signals) -> None:

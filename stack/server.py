@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from stack.errors import PortTaken, ServerDied
-from stack.files import tail
 from stack.ports import LOOPBACK, is_free
 from stack.process import ServerProcess
 
@@ -52,11 +51,11 @@ async def until_ready(process: ServerProcess, healthy: Callable[[], Awaitable[bo
         async with asyncio.timeout(timeout):
             while not await healthy():
                 if process.find() is None:
-                    raise ServerDied(process.name, process.log, tail(process.log))
+                    raise ServerDied(process.name, process.log)
                 await asyncio.sleep(INTERVAL)
     except TimeoutError:
         how = f"was not ready after {timeout:.0f} seconds"
-        raise ServerDied(process.name, process.log, tail(process.log), how) from None
+        raise ServerDied(process.name, process.log, how) from None
 
 
 async def answers_http(port: int, path: str, timeout: float = 2.0) -> bool:

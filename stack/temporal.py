@@ -3,7 +3,9 @@
 import importlib.metadata
 import os
 import shutil
+import sqlite3
 import sysconfig
+from contextlib import closing
 from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -74,17 +76,18 @@ class TemporalServer:
         """Start it and wait until it is ready; at once when it already is. Raises `StackError`."""
         command = self._command()
         if self.process.find() is None and not self.process.adopt(command):
-            self._make_folder()
+            self._prepare_folder()
             require_free(self.name, *self.ports)
             self.process.spawn(command, env=_environment())
         await until_ready(self.process, self.healthy, START_TIMEOUT)
 
-    def _make_folder(self) -> None:
+    def _prepare_folder(self) -> None:
         if self._database is None:
             return
         try:
-            self._database.parent.mkdir(parents=True, exist_ok=True)
-            self._database.touch(mode=0o600)
+            self._database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._database.exists() and _is_unfinished(self._database):
+                self._database.unlink()
         except OSError as error:
             raise DataFolderUnusable(self._database.parent, str(error)) from error
 
@@ -117,6 +120,21 @@ class TemporalServer:
     async def stop(self) -> None:
         """End it gracefully."""
         await self.process.stop()
+
+
+def _is_unfinished(database: Path) -> bool:
+    """Whether the first start was interrupted before the server could keep anything.
+
+    The server makes its tables, then its namespaces, and it does neither in a file that is already there.
+    """
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            return bool(connection.execute("select count(*) = 0 from namespaces").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        return "no such table" in str(error)
+    except sqlite3.DatabaseError as error:
+        remedy = f"Put it back from a backup, or move it away to begin anew: the event log is not in it ({database})."
+        raise DataFolderUnusable(database.parent, f"{database.name}: {error}", remedy) from error
 
 
 async def missing_search_attributes(address: str, namespace: str = NAMESPACE) -> list[str]:

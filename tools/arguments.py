@@ -66,23 +66,20 @@ class Arguments:
         try:
             return self._adapter.validate_python(given)
         except ValidationError as error:
-            mended = self._mend(given, error)
-            if mended is not None:
-                return mended
-            raise InvalidArguments(explain(error, given, self.schema)) from None
+            mended = self._mended(given, error)
+        try:
+            return self._adapter.validate_python(mended)
+        except ValidationError as error:
+            raise InvalidArguments(explain(error, mended, self.schema)) from None
 
-    def _mend(self, given: JsonObject, error: ValidationError) -> dict[str, Any] | None:
-        """The values, where the only mistakes are ones models often make and their meaning is plain."""
+    def _mended(self, given: JsonObject, error: ValidationError) -> JsonObject:
+        """The arguments without mistakes that models often make and whose meaning is plain."""
         wrong = {str(mistake["loc"][0]) for mistake in error.errors() if mistake["loc"]}
-        mended = {
+        return {
             name: _unquoted(value) if name in wrong else value
             for name, value in given.items()
             if not (name in wrong and value is None and name in self._defaults)
         }
-        try:
-            return self._adapter.validate_python(mended)
-        except ValidationError:
-            return None
 
     def _as_json(self, given: JsonObject, values: dict[str, Any]) -> JsonObject:
         """The coerced values as JSON; what was given where they cannot be told in JSON, as with secrets."""

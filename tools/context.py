@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 from eventlog.streams import ThreadId
+from tools.errors import ToolUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,8 @@ class ToolContext:
     """Says that a long call is alive and how far it is. Perdure beats by itself too."""
     cancelled: Event = field(default_factory=Event, compare=False, repr=False)
     """Set when nobody waits for the call any more: a long function that is not async looks at it now and then."""
+
+    def stop_if_cancelled(self) -> None:
+        """Raise `ToolUnavailable` once nobody waits for the call."""
+        if self.cancelled.is_set():
+            raise ToolUnavailable("the call was stopped")

@@ -99,17 +99,20 @@ class Descent:
         return os.open(self.name or ".", _FOLDER, dir_fd=self.folder)
 
     def _relative(self, path: str) -> list[str]:
+        """The names a path or a link's target is made of, from the workspace's top if it is absolute."""
         if "\0" in path:
             raise ToolFailed("a path cannot contain a NUL character")
         if len(path) > LONGEST_PATH:
             raise ToolFailed(f"the path is too long: {len(path):,} characters, {LONGEST_PATH:,} at most")
         parts = [part for part in path.split("/") if part not in ("", ".")]
-        if not path.startswith("/"):
-            return parts
-        root = list(self._root.parts[1:])
-        if parts[: len(root)] != root:
-            raise _outside(self._path)
-        return parts[len(root) :]
+        if path.startswith("/"):
+            root = list(self._root.parts[1:])
+            if parts[: len(root)] != root:
+                raise _outside(self._path)
+            parts = parts[len(root) :]
+        if private := next(filter(is_private, parts), None):
+            raise ToolFailed(f"{self._path!r} stays closed: {private} may hold secrets, and no file tool opens it")
+        return parts
 
     def _walk(self, names: deque[str]) -> None:
         while names:
@@ -117,8 +120,6 @@ class Descent:
             if name == "..":
                 self._up()
                 continue
-            if is_private(name):
-                raise ToolFailed(f"{self._path!r} stays closed: {name} may hold secrets, and no file tool opens it")
             target = self._link(name)
             if target is not None:
                 names.extendleft(reversed(self._follow(target)))

@@ -5,11 +5,11 @@ A plugin is a module whose namespace holds tools. Packages announce theirs as en
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as installed_entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -97,6 +97,6 @@ def _tools_in(plugin: Any) -> list[Tool]:
 
 def _import_from_here(modules: Sequence[str]) -> None:
     # A command's own folder is on the path, the folder it is called in is not: last, so that it hides nothing.
-    here = os.getcwd()
+    here = str(Path.cwd())
     if modules and here not in sys.path and "" not in sys.path:
         sys.path.append(here)

@@ -180,9 +180,16 @@ class Doors:
         return Accepted(position=learned.marks[-1].position)
 
     def _require(self, request: Request) -> None:
-        problem = refusal(self.session, request)
+        """Refuse what is certainly wrong. A question may stand in the log before the workflow has heard of it."""
+        asked_soon = isinstance(request, Approve | Deny) and _is_wanted(self.session, request.call_id)
+        problem = None if asked_soon else refusal(self.session, request)
         if problem is not None:
             raise ApplicationError(problem, type="Refused", non_retryable=True)
+
+
+def _is_wanted(session: Session, call_id: str) -> bool:
+    call = session.pending.get(call_id)
+    return call is not None and call.state == "wanted" and session.completed is None
 
 
 def read_request(name: str, kind: type[Any], value: Any) -> Any:

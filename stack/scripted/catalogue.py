@@ -3,7 +3,7 @@
 from llm.messages import JsonObject
 
 MODELS = {
-    "scripted": "The scripted model",
+    "scripted-1": "The scripted model",
     "claude-opus-5-5": "Claude Opus 5.5 (scripted)",
     "claude-sonnet-5-5": "Claude Sonnet 5.5 (scripted)",
     "claude-haiku-4-5": "Claude Haiku 4.5 (scripted)",

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from llm.messages import Block, JsonObject
+from projections.tool_results import MARK
 from stack.scripted.rules import Turn, blocks_of, turns
 
 
@@ -40,24 +42,33 @@ class Conversation:
 
     @property
     def asked_at(self) -> int:
-        """The index of the turn in which somebody last said something in words."""
-        spoken = (index for index, turn in enumerate(self.turns) if turn.role == "user" and text_in(turn.blocks))
+        """The index of the turn in which a person last said something."""
+        spoken = (index for index, turn in enumerate(self.turns) if turn.role == "user" and _words_in(turn))
         return max(spoken, default=0)
 
     @property
     def asked(self) -> str:
-        """What was last said to the model."""
-        return text_in(self.turns[self.asked_at].blocks)
+        """What a person last said."""
+        return _words_in(self.turns[self.asked_at])
 
     @property
     def is_new(self) -> bool:
         """Whether the model has not said anything yet."""
         return all(turn.role == "user" for turn in self.turns)
 
-    def calls(self, since: int = 0) -> list[Call]:
-        """The tool calls the model made in that turn or after it, with their results."""
+    @property
+    def calls(self) -> list[Call]:
+        """The tool calls the model made for what was last said, with their results."""
+        return self._calls(self.asked_at, len(self.turns))
+
+    @property
+    def earlier_calls(self) -> list[Call]:
+        """The tool calls whose results came together with what was last said."""
+        return self._calls(max(0, self.asked_at - 1), self.asked_at + 1)
+
+    def _calls(self, start: int, end: int) -> list[Call]:
         found: list[Call] = []
-        for asking, answering in zip(self.turns[since:], self.turns[since + 1 :], strict=False):
+        for asking, answering in pairwise(self.turns[start:end]):
             results = {block["tool_use_id"]: block for block in answering.blocks if block.get("type") == "tool_result"}
             found += [
                 _call(block, results[block["id"]])
@@ -69,7 +80,13 @@ class Conversation:
 
 def _call(block: Block, result: Block) -> Call:
     text = text_in(blocks_of(result.get("content")))
-    return Call(block["name"], block["input"], text, bool(result.get("is_error")))
+    plain = "\n".join(line.removeprefix(MARK).strip() if line.startswith(MARK) else line for line in text.split("\n"))
+    return Call(block["name"], block["input"], plain, bool(result.get("is_error")))
+
+
+def _words_in(turn: Turn) -> str:
+    """What a person said in this turn: not what the agent's own machinery put in."""
+    return text_in([block for block in turn.blocks if not str(block.get("text", "")).startswith(MARK)])
 
 
 def text_in(blocks: Sequence[Any]) -> str:

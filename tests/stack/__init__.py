@@ -1,0 +1,1 @@
+"""The embedded system, on real servers."""

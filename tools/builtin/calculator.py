@@ -36,6 +36,8 @@ def calculate(expression: Annotated[str, Field(min_length=1, max_length=LONGEST)
         raise ToolFailed("division by zero") from error
     except OverflowError as error:
         raise ToolFailed("a number on the way is too large") from error
+    except RecursionError as error:
+        raise ToolFailed("the expression is nested too deeply") from error
     except (ValueError, TypeError) as error:
         raise ToolFailed(f"this cannot be worked out: {error}") from error
 
@@ -44,7 +46,7 @@ def _parse(expression: str) -> ast.expr:
     try:
         return ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ToolFailed(f"{expression!r} is no arithmetic expression: {_reason(error)}") from error
+        raise ToolFailed(f"{_brief(expression)!r} is no arithmetic expression: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -68,8 +70,11 @@ def _value(node: ast.expr) -> Number:
 
 
 def _source(node: ast.expr) -> str:
-    text = ast.unparse(node)
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+    return repr(_brief(ast.unparse(node)))
+
+
+def _brief(text: str, longest: int = 60) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _advice(node: ast.expr) -> str:
@@ -102,13 +107,8 @@ def _power(base: Number, exponent: Number) -> object:
     # Known before it is tried: how long the result would be.
     whole = isinstance(base, int) and isinstance(exponent, int)
     if whole and abs(base) > 1 and int(base).bit_length() * exponent > 2 * MOST_BITS:
-        raise ToolFailed(f"{_brief(base)} ** {_brief(exponent)} is too large a number")
+        raise ToolFailed(f"{_brief(_shown(base), 20)} ** {_brief(_shown(exponent), 20)} is too large a number")
     return base**exponent
-
-
-def _brief(value: Number) -> str:
-    text = _shown(value)
-    return text if len(text) <= 20 else f"{text[:20]}…"
 
 
 def _round(value: Number, places: Number = 0) -> Number:

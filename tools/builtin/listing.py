@@ -1,12 +1,12 @@
 """What files there are in the workspace."""
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated
 
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.errors import ToolFailed, ToolUnavailable
 from tools.globs import Glob
 from tools.tool import tool
 from tools.workspace import Entry, Workspace
@@ -29,12 +29,18 @@ def list_files(
     """List files and folders of the workspace, one on each line: folders end with /, files show their size."""
     glob = Glob(pattern)
     found = islice(Workspace(context.workspace).entries(path, recursive=recursive, hidden=hidden), MOST_SEEN)
-    fitting = (entry for entry in found if not _stopped(context) and glob.matches(entry.path))
-    lines = [line_of(entry) for entry in islice(fitting, limit + 1)]
+    lines = list(islice(_fitting(found, glob, context), limit + 1))
     if not lines:
         return f"nothing in {path} fits {pattern}" + ("" if recursive else " (folders inside were not searched)")
     more = [f"[the first {limit:,} are shown; narrow the pattern or raise the limit]"] if len(lines) > limit else []
     return "\n".join([*lines[:limit], *more])
+
+
+def _fitting(found: Iterable[Entry], glob: Glob, context: ToolContext) -> Iterator[str]:
+    for entry in found:
+        context.stop_if_cancelled()
+        if glob.matches(entry.path):
+            yield line_of(entry)
 
 
 def line_of(entry: Entry) -> str:
@@ -52,9 +58,3 @@ def line_of(entry: Entry) -> str:
 def shown_name(name: str) -> str:
     """The name with everything that cannot be printed escaped, line breaks and foreign bytes too."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
-
-
-def _stopped(context: ToolContext) -> bool:
-    if context.cancelled.is_set():
-        raise ToolUnavailable("the call was stopped")
-    return False

@@ -27,7 +27,8 @@ def read_file(
         if is_binary(file):
             raise ToolFailed(f"{path!r} is not a text file")
         for skipped in range(start_line - 1):
-            if not _skip_line(file) or context.cancelled.is_set():
+            context.stop_if_cancelled()
+            if not _skip_line(file):
                 raise ToolFailed(f"{path!r} has only {skipped:,} lines")
         return _lines(file, path, start_line, line_count)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from tools.builtin.listing import MOST_SEEN, shown_name
 from tools.builtin.reading import is_binary
 from tools.context import ToolContext
-from tools.errors import ToolFailed, ToolUnavailable
+from tools.errors import ToolFailed
 from tools.globs import Glob
 from tools.tool import tool
 from tools.workspace import Workspace
@@ -37,7 +37,10 @@ def search_files(
     ignore_case: bool = False,
     limit: Annotated[int, Field(ge=1, le=1000, description="Most lines to show")] = 100,
 ) -> str:
-    """Search the text files of the workspace, folders inside included; answers with path:line: text. Hidden files are left out."""
+    """Search the text files of the workspace, folders inside included; every line found is told as path:line: text.
+
+    Hidden files are left out, and so are those larger than 10 MB.
+    """
     expression = _compile(pattern, regex=regex, ignore_case=ignore_case)
     workspace = Workspace(context.workspace)
     found = (
@@ -88,8 +91,7 @@ def _matching_lines(file: BinaryIO, expression: Any, context: ToolContext) -> It
     if is_binary(file):
         return
     for number, line in enumerate(file, start=1):
-        if context.cancelled.is_set():
-            raise ToolUnavailable("the call was stopped")
+        context.stop_if_cancelled()
         if expression.search(line[:LONGEST_LINE].rstrip(b"\r\n")):
             yield number, line
 

@@ -32,7 +32,10 @@ def write_file(
     path: Annotated[str, Field(min_length=1, description="File to write, relative to the workspace")],
     content: Annotated[str, Field(description="The whole text of the file")],
 ) -> str:
-    """Write a text file into the workspace, replacing one of the same name. Missing folders are made. A person is asked first."""
+    """Write a text file into the workspace, replacing one of the same name; missing folders are made.
+
+    A person is asked first.
+    """
     try:
         data = content.encode()
     except UnicodeEncodeError as error:

@@ -1,0 +1,53 @@
+# What there is to do here; `make` lists it. Everything runs in VENV, which `make setup` fills with pinned packages.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKED := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
+SOURCES := pyproject.toml requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test check fix lock
+
+help: ## List these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything, pinned by hash, into .venv (all other targets do it by themselves)
+
+demo: $(READY) ## Watch an agent survive the death of its worker and ask you for an approval; no key needed
+	@$(BIN)/perdure demo
+
+up: $(READY) ## Run the whole system on this machine until Ctrl-C
+	@$(BIN)/perdure up
+
+test: $(READY) ## Run all tests, against real servers
+	@$(BIN)/pytest
+
+check: $(READY) ## Run everything that checks without running: style, types, layers, test prose, the locks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/interrogate --quiet tests
+	$(BIN)/pytest tests/packaging
+
+fix: $(READY) ## Repair and format what can be repaired by a program
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## Pin again: what pyproject.toml newly asks for (UPGRADE=--upgrade: the newest of everything)
+	$(BIN)/$(LOCKED) --group dev $(UPGRADE) --output-file requirements.lock
+	$(BIN)/$(LOCKED) --group build --all-extras --constraints requirements.lock $(UPGRADE) --output-file requirements-image.lock
+
+# A Python of 3.11 or newer, by whichever name it goes here.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+
+$(READY): $(SOURCES)
+	@test -n "$(PYTHON)" || { echo 'Perdure needs Python 3.11 or newer, and none is on PATH. Install one, or name it: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'This Python has no venv module. On Debian or Ubuntu: apt install python3-venv'; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo 'Installing pinned packages into $(VENV), once …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

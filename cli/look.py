@@ -1,0 +1,115 @@
+"""Looking at threads: one, many, or one as it goes on."""
+
+import functools
+import operator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.command import Invocation, command
+from cli.exits import ExitCode
+from cli.given import Thread
+
+PANEL = "Threads"
+
+
+class Status(StrEnum):
+    """Where a thread can stand."""
+
+    running = "running"
+    waiting = "waiting"
+    paused = "paused"
+    completed = "completed"
+    failed = "failed"
+    terminated = "terminated"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(
+        app,
+        panel=PANEL,
+        examples=[
+            "perdure show report-42",
+            "perdure show report-42 --at 12",
+            "perdure show report-42 --events | jq .type",
+        ],
+    )(show)
+    command(app, panel=PANEL, name="list", examples=["perdure list", "perdure list --status waiting --limit 5"])(list_)
+    command(app, panel=PANEL, examples=["perdure watch report-42", "perdure watch report-42 --json | jq .type"])(watch)
+
+
+async def show(
+    run: Invocation,
+    thread: Thread,
+    at: Annotated[
+        int | None,
+        typer.Option("--at", min=0, metavar="N", help="As it stood at position N.", show_default=False),
+    ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="The events themselves, as JSON, one a line.", show_default=False)
+    ] = False,
+) -> None:
+    """Show what happened in a thread and where it stands."""
+    from dataclasses import asdict
+
+    from cli.answers import event_json
+    from cli.given import thread_id
+    from cli.pages import thread_page
+
+    async with run.threads() as threads:
+        id_ = thread_id(thread)
+        if events and not run.output.json:
+            async for recorded in threads.events(id_, at):
+                run.output.raw(event_json(recorded))
+            return
+        if events:
+            all_ = [event_json(recorded) async for recorded in threads.events(id_, at)]
+            run.output.raw({"thread_id": id_, "events": all_})
+            return
+        reading = await threads.read(id_, at)
+        report = reading.report() if at is not None else await threads.judged(reading)
+    answer = {**asdict(report), "timeline": [_row(line) for line in reading.lines]} if run.output.json else report
+    run.output.answer(answer, lambda page: thread_page(page, report, reading.lines))
+
+
+def _row(line: object) -> dict[str, object]:
+    fields = ("position", "kind", "time", "actor", "text", "duration_ms")
+    return dict(zip(fields, operator.attrgetter(*fields)(line), strict=True))
+
+
+async def list_(
+    run: Invocation,
+    status: Annotated[Status | None, typer.Option(help="Only threads that stand so.", show_default=False)] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Only this tenant's.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")] = 20,
+) -> None:
+    """List threads, newest first."""
+    from cli.pages import list_page
+
+    async with run.threads() as threads:
+        lines = await threads.list(status=status.value if status else None, tenant=tenant, limit=limit)
+    run.output.answer({"threads": lines}, functools.partial(list_page, lines=lines))
+
+
+async def watch(run: Invocation, thread: Thread) -> ExitCode:
+    """Follow a thread live, until it ends or Ctrl-C. Where it waits for a person, says how to answer."""
+    from contextlib import aclosing
+
+    from cli.answers import event_json
+    from cli.given import thread_id
+    from cli.pages import thread_page, timeline_row, waiting_page
+
+    async with run.threads() as threads, aclosing(threads.follow(thread_id(thread))) as progress:
+        async for each in progress:
+            report = each.report
+            if run.output.json:
+                for recorded in each.news:
+                    run.output.raw(event_json(recorded))
+                continue
+            for line in each.lines:
+                run.output.page.print(timeline_row(line), soft_wrap=not run.output.page.is_terminal)
+            waiting_page(run.output.page, report)
+    run.output.answer(report, lambda page: thread_page(page, report, ()))
+    return report.exit

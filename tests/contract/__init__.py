@@ -1,0 +1,1 @@
+"""Contracts: one suite, every adapter."""

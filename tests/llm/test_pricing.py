@@ -1,0 +1,90 @@
+"""What calls cost."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from llm.messages import TokenUsage
+from llm.pricing import BUILT_IN, PriceList, Prices
+
+MILLION = 1_000_000
+USAGE = TokenUsage(input_tokens=1000, output_tokens=200, cache_read_tokens=5000, cache_write_tokens=400)
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        ("claude-opus-4-5", "0.015"),
+        ("claude-opus-4-5-20251101", "0.015"),
+        ("us.anthropic.claude-opus-4-5-20251101-v1:0", "0.015"),
+        ("claude-opus-4-5@20251101", "0.015"),
+        ("claude-sonnet-4-6", "0.009"),
+        ("claude-haiku-4-5-20251001", "0.003"),
+        ("scripted-1", "0"),
+    ],
+)
+def test_a_call_costs_its_tokens_at_the_list_price(model: str, cost: str) -> None:
+    """Each kind of token has its own price, and a model may go by many names."""
+    assert Prices.load().cost(USAGE, model) == Decimal(cost)
+
+
+@pytest.mark.parametrize("model", ["claude-opus-99", "claude-opus-4-5-turbo", "claude-", "gpt-9", "", "my-scripted-1"])
+def test_an_unknown_price_is_not_free(model: str) -> None:
+    """A new model that sounds like an old one has no price until somebody says it."""
+    assert Prices.load().cost(USAGE, model) is None
+
+
+@pytest.mark.parametrize(("prompt", "cost"), [(100_000, "0.0105"), (100_001, "0.0525005")])
+def test_long_prompts_may_cost_more(prompt: int, cost: str) -> None:
+    """Over the limit, all of the call is dearer, and what is cached counts as prompt."""
+    usage = TokenUsage(input_tokens=prompt, output_tokens=1000)
+    assert Prices.load().cost(usage, "claude-haiku-5-5") == Decimal(cost)
+    cached = TokenUsage(cache_read_tokens=100_001)
+    assert Prices.load().cost(cached, "claude-haiku-5-5") == Decimal("0.00500005")
+
+
+def test_own_prices_go_before_the_built_in_ones(tmp_path: Path) -> None:
+    """A user's file corrects a price, adds models and stands for whole families; the rest stays."""
+    rates = {"input": 1, "output": "2.5", "cache_read": 0, "cache_write": 0}
+    own = tmp_path / "prices.json"
+    own.write_text(
+        json.dumps({"models": {"claude-opus-4-5": rates, "qwen-*": rates, "qwen-3-*": {**rates, "input": 9}}})
+    )
+    prices = Prices.load(own)
+    usage = TokenUsage(input_tokens=MILLION, output_tokens=MILLION)
+    costs = {name: prices.cost(usage, name) for name in ("claude-opus-4-5", "qwen-2", "qwen-3-mini", "claude-opus-4-6")}
+    assert costs == {
+        "claude-opus-4-5": Decimal("3.5"),
+        "qwen-2": Decimal("3.5"),
+        "qwen-3-mini": Decimal("11.5"),
+        "claude-opus-4-6": Decimal(30),
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no json",
+        "{}",
+        '{"models": {"x": {"input": 1}}}',
+        '{"models": {"x": {"input": -1, "output": 1, "cache_read": 1, "cache_write": 1}}}',
+        '{"models": {"x": {"input": 1, "output": 1, "cache_read": 1, "cache_write": 1, "tips": 1}}}',
+    ],
+)
+def test_a_wrong_price_file_is_named(tmp_path: Path, content: str) -> None:
+    """The path and the mistake are said; nothing is charged by guess."""
+    own = tmp_path / "prices.json"
+    own.write_text(content)
+    with pytest.raises(ValueError, match=r"prices\.json cannot be used"):
+        Prices.load(own)
+    with pytest.raises(ValueError, match=r"absent\.json cannot be used"):
+        Prices.load(tmp_path / "absent.json")
+
+
+def test_the_built_in_list_says_where_it_is_from() -> None:
+    """Prices change: the date and the source stand with them."""
+    listed = PriceList.read(BUILT_IN)
+    assert listed.as_of
+    assert listed.source

@@ -1,0 +1,1 @@
+"""The views: given these events, they say this."""

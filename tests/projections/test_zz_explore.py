@@ -1,0 +1,207 @@
+"""What holds of every legal stream, however model, tools, people and workers behave."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from eventlog.events import LLMCallRequested, LLMResponseReceived, Mark, RequestIgnored, thin
+from llm.messages import Message, ModelRequest
+from projections.composed import compose
+from projections.fold import Projection, fold
+from projections.next_step import CallModel, Ended, next_step
+from projections.session import SESSION, Session, evolve
+from projections.summary import SUMMARY, describe
+from projections.timeline import TIMELINE
+from projections.tool_calls import TOOL_CALLS
+from projections.transcript import TRANSCRIPT, render
+from projections.usage import USAGE
+from tests.projections.facts import START
+from tests.projections.invariants import broken
+from tests.projections.streams import Story, stories
+
+VIEWS: tuple[Projection[Any], ...] = (SESSION, TRANSCRIPT, TOOL_CALLS, USAGE, TIMELINE, SUMMARY)
+
+for_every_story = settings(
+    max_examples=2500,
+    deadline=None,
+    database=None,
+    derandomize=False,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+@for_every_story
+@given(story=stories(), data=st.data())
+def test_a_fold_may_be_cut_anywhere(view: Projection[Any], story: Story, data: st.DataObject) -> None:
+    """Folding in two parts, with the seam read twice, is folding whole; so any prefix folds."""
+    cut = data.draw(st.integers(0, len(story.log)))
+    state = fold(view, story.log[:cut])
+    for recorded in story.log[max(0, cut - 3) :]:
+        state = view.evolve(state, recorded)
+    assert state == fold(view, story.log)
+
+
+@for_every_story
+@given(story=stories())
+def test_views_folded_together_are_the_views_folded_alone(story: Story) -> None:
+    """A composed view holds what each of its parts would be."""
+    together = fold(compose(**{view.name: view for view in VIEWS}), story.log)
+    assert together == {view.name: fold(view, story.log) for view in VIEWS}
+
+
+@for_every_story
+@given(story=stories())
+def test_content_makes_no_difference_to_the_process(story: Story) -> None:
+    """The session of thin events, sent through JSON, is the session of whole ones."""
+    thinned = Session()
+    for recorded in story.log:
+        mark = Mark.model_validate_json(Mark.of(recorded.position, recorded.event).model_dump_json())
+        assert mark.event == thin(recorded.event)
+        thinned = evolve(thinned, mark.position, mark.event)
+    assert thinned == fold(SESSION, story.log)
+
+
+def essence(session: Session) -> Session:
+    """A session but for what the process is never told: intents, retries and what was ignored."""
+    return replace(
+        session,
+        position=0,
+        failures=0,
+        pending={id_: replace(call, state="wanted") for id_, call in session.pending.items()},
+    )
+
+
+@for_every_story
+@given(story=stories())
+def test_the_process_knows_what_the_log_says(story: Story) -> None:
+    """Marks that come late and out of order make the same session as the log."""
+    assert essence(story.process) == essence(fold(SESSION, story.log))
+
+
+@for_every_story
+@given(story=stories())
+def test_every_request_fulfils_the_providers_rules(story: Story) -> None:
+    """Whatever happened before a model call, its context is one the provider takes."""
+    transcript = TRANSCRIPT.initial()
+    at = {event.at for event in events_of(story) if isinstance(event, LLMCallRequested)}
+    for recorded in story.log:
+        transcript = TRANSCRIPT.evolve(transcript, recorded)
+        if recorded.position in at:
+            request = render(transcript, ())
+            assert not broken(request)
+            assert asks_for_a_reply(request, paused=transcript.reply is not None and transcript.reply.paused)
+
+
+def asks_for_a_reply(request: ModelRequest, *, paused: bool) -> bool:
+    """Whether it is the model's turn to speak."""
+    return request.messages[-1].role == ("assistant" if paused else "user")
+
+
+@for_every_story
+@given(story=stories())
+def test_what_was_sent_is_sent_again_unchanged(story: Story) -> None:
+    """Each request begins with the one before; only its last message may have grown: so the provider's cache holds."""
+    sent: tuple[Message, ...] = ()
+    transcript = TRANSCRIPT.initial()
+    at = {event.at for event in events_of(story) if isinstance(event, LLMCallRequested)}
+    for recorded in story.log:
+        transcript = TRANSCRIPT.evolve(transcript, recorded)
+        if recorded.position in at:
+            now = render(transcript, ()).messages
+            assert is_continued(sent, now)
+            sent = now
+
+
+def is_continued(before: tuple[Message, ...], now: tuple[Message, ...]) -> bool:
+    """Whether one conversation goes on where the other stopped."""
+    if not before:
+        return True
+    last = before[-1]
+    grown = now[len(before) - 1]
+    return (
+        now[: len(before) - 1] == before[:-1]
+        and grown.role == last.role
+        and grown.content[: len(last.content)] == last.content
+    )
+
+
+@for_every_story
+@given(story=stories())
+def test_nobody_is_left_without_an_answer(story: Story) -> None:
+    """A session that ends well or waits for a person has shown the model all that was said to it."""
+    session = fold(SESSION, story.log)
+    if session.completed == "success" or (session.status == "waiting" and not session.pending and not session.stalled):
+        transcript = fold(TRANSCRIPT, story.log)
+        heard = [recorded.position for recorded in story.log if recorded.event.type == "UserMessageAdded"]
+        assert max(heard) <= session.answered
+        assert transcript.read == session.answered
+
+
+@for_every_story
+@given(story=stories())
+def test_the_play_ends_or_waits_for_a_person(story: Story) -> None:
+    """What is over stays over; what is not waits for somebody."""
+    step = next_step(story.process, START)
+    assert story.ended == isinstance(step, Ended)
+    assert not isinstance(step, CallModel)
+
+
+@for_every_story
+@given(story=stories())
+def test_nothing_but_ignored_requests_follows_the_end(story: Story) -> None:
+    """After SessionCompleted the log only says what came too late."""
+    kinds = [event.type for event in events_of(story)]
+    if "SessionCompleted" in kinds:
+        late = events_of(story)[kinds.index("SessionCompleted") + 1 :]
+        assert all(isinstance(event, RequestIgnored) or event.type in OUTSIDE for event in late)
+
+
+OUTSIDE = ("UnknownEvent", "ErrorOccurred", "LLMResponseReceived")
+"""What others may write at any time: strangers, and processes that were given up."""
+
+
+@for_every_story
+@given(story=stories())
+def test_limits_are_overrun_by_one_turn_at_most(story: Story) -> None:
+    """Turns are never overrun, tokens by the one reply that was under way, and no call above the limit is run."""
+    session = fold(SESSION, story.log)
+    limits = session.limits
+    begun = {event.call_id for event in events_of(story) if event.type == "ToolExecutionRequested"}
+    last = max(
+        (event.token_usage.total for event in events_of(story) if isinstance(event, LLMResponseReceived)), default=0
+    )
+    assert limits.turns is None or session.turns <= limits.turns
+    assert limits.tokens is None or session.tokens < limits.tokens + max(last, 1)
+    assert limits.tool_calls is None or session.tool_calls <= limits.tool_calls or session.exceeded or not begun
+
+
+@for_every_story
+@given(story=stories())
+def test_every_event_has_its_line(story: Story) -> None:
+    """The timeline tells of every event in one short line of visible words."""
+    lines = fold(TIMELINE, story.log).lines
+    assert [line.position for line in lines] == list(range(len(story.log)))
+    assert all(line.text and line.actor and line.text.isprintable() for line in lines)
+    assert describe(fold(SUMMARY, story.log))
+
+
+@for_every_story
+@given(story=stories())
+def test_open_calls_are_the_sessions_pending_calls(story: Story) -> None:
+    """The view of arguments and the session agree on what has no outcome yet, at every moment."""
+    session, calls = Session(), TOOL_CALLS.initial()
+    for recorded in story.log:
+        session, calls = SESSION.evolve(session, recorded), TOOL_CALLS.evolve(calls, recorded)
+        assert [(call.id, call.state) for call in calls.open.values()] == [
+            (call.id, call.state) for call in session.pending.values()
+        ]
+
+
+def events_of(story: Story) -> list[Any]:
+    """The story's events alone."""
+    return [recorded.event for recorded in story.log]

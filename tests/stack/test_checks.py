@@ -1,0 +1,51 @@
+"""What `perdure doctor` sees."""
+
+from pathlib import Path
+
+from stack.addresses import Options
+from stack.checks import Check, checks
+from stack.postgres import ADMIN, EmbeddedPostgres
+from stack.stack import up
+
+
+def failing(found: list[Check]) -> dict[str, Check]:
+    """Those that are not well, by name."""
+    return {check.name: check for check in found if not check.ok}
+
+
+async def test_all_is_well_with_a_system_that_runs(whole: Options) -> None:
+    """Every part of a running system passes."""
+    await up(whole)
+    assert failing(await checks(whole)) == {}
+
+
+async def test_what_does_not_run_is_told_how_to_start(whole: Options) -> None:
+    """A system that is down fails with the command that starts it."""
+    found = failing(await checks(whole))
+    assert set(found) == {"database", "temporal"}
+    assert all("perdure up" in check.remedy for check in found.values())
+
+
+async def test_parts_from_outside_are_looked_at(
+    whole: Options, postgres_server: EmbeddedPostgres, temporal_server: str
+) -> None:
+    """A foreign database without Message DB fails, a foreign Temporal with the attributes passes."""
+    outside = {"temporal_address": temporal_server, "database_url": postgres_server.url(ADMIN, "template1")}
+    found = failing(await checks(whole.model_copy(update=outside)))
+    assert set(found) == {"database"}
+    assert "no Message DB" in found["database"].detail
+
+
+async def test_parts_that_do_not_answer_fail(whole: Options) -> None:
+    """Addresses where nobody listens are named with the setting to check."""
+    outside = {"temporal_address": "127.0.0.1:1", "database_url": "postgresql://127.0.0.1:1/x"}
+    found = failing(await checks(whole.model_copy(update=outside)))
+    assert "TEMPORAL_ADDRESS" in found["temporal"].remedy
+    assert "DATABASE_URL" in found["database"].remedy
+
+
+async def test_a_home_that_cannot_be_written_fails(whole: Options, tmp_path: Path) -> None:
+    """The folder is named with the setting that changes it."""
+    (tmp_path / "file").touch()
+    found = failing(await checks(whole.model_copy(update={"home": tmp_path / "file" / "home"})))
+    assert "PERDURE_HOME" in found["home"].remedy

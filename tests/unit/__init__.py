@@ -1,0 +1,1 @@
+"""Pure parts, in milliseconds."""

@@ -1,0 +1,86 @@
+"""What Temporal sees of an event: everything the process needs, and not a word of the content.
+
+In the golden examples all text that is content, and nothing else, holds the word CONTENT.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from eventlog.events import AnyEvent, ContentMark, LLMResponseReceived, Mark, ToolCall, thin
+from projections.session import Session, evolve
+from tests.unit.test_golden_events import CLASSES, recorded
+
+WITHOUT_CONTENT = {"SessionResumed", "BudgetExceeded", "LLMCallRequested", "ApprovalExpired"}
+
+
+def content_fields(kind: type[Any]) -> dict[str, object]:
+    """The fields that are marked as content, with what stands in their place in a thin event."""
+    return {
+        name: mark.empty
+        for name, field in kind.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, ContentMark)
+    }
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_mark_holds_no_content(kind: type[Any]) -> None:
+    """The JSON that goes through Temporal has none of it, for every class."""
+    event = recorded(kind.__name__).event
+    whole = json.dumps(event.model_dump(mode="json"))
+    assert ("CONTENT" in whole) == (kind.__name__ not in WITHOUT_CONTENT)
+    assert "CONTENT" not in Mark.of(7, event).model_dump_json()
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_content_is_replaced(kind: type[Any]) -> None:
+    """Every field marked as content holds some in its example, and nothing in the thin event."""
+    event = recorded(kind.__name__).event
+    whole, thinned = event.model_dump(), thin(event).model_dump()
+    for name, empty in content_fields(kind).items():
+        assert whole[name] != empty
+        assert isinstance(whole[name], int) or "CONTENT" in json.dumps(whole[name])
+        assert thinned[name] == empty
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_all_else_stays_as_it_is(kind: type[Any]) -> None:
+    """A thin event is of the same class, and fields that are no content are unchanged."""
+    event = recorded(kind.__name__).event
+    thinned = thin(event)
+    assert type(thinned) is kind
+    kept = set(kind.model_fields) - set(content_fields(kind)) - {"tool_calls"}
+    assert thinned.model_dump(include=kept) == event.model_dump(include=kept)
+    assert thin(thinned) == thinned
+
+
+def test_the_calls_of_a_reply_keep_their_names() -> None:
+    """A thin reply still says which tools are to be run, in order, but not with what."""
+    event = recorded("LLMResponseReceived").event
+    assert isinstance(event, LLMResponseReceived)
+    thinned = thin(event)
+    assert isinstance(thinned, LLMResponseReceived)
+    assert [(call.id, call.name, call.title) for call in thinned.tool_calls] == [
+        (call.id, call.name, call.title) for call in event.tool_calls
+    ]
+    assert [call.arguments for call in thinned.tool_calls] == [{}]
+    assert content_fields(ToolCall) == {"arguments": {}}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_mark_survives_its_way_through_temporal(kind: type[Any]) -> None:
+    """Written as JSON and read again it is the same mark."""
+    mark = Mark.of(7, recorded(kind.__name__).event)
+    assert Mark.model_validate_json(mark.model_dump_json()) == mark
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_process_sees_the_same_session(kind: type[Any]) -> None:
+    """Folding a thin event gives the state that folding the whole one gives."""
+    event: AnyEvent = recorded(kind.__name__).event
+    started = evolve(Session(), 0, recorded("SessionStarted").event)
+    replied = evolve(started, 1, recorded("LLMResponseReceived").event)
+    for session in (Session(), started, replied):
+        assert evolve(session, 7, thin(event)) == evolve(session, 7, event)

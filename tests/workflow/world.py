@@ -1,0 +1,117 @@
+"""A world of its own for each test: one worker, one log, one scripted model, on a real Temporal server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+import worker as composition
+from bootstrap import Defaults
+from eventlog.events import AnyEvent
+from eventlog.log import EventLog, Recorded
+from eventlog.postgres import PostgresEventLog
+from eventlog.streams import ThreadId, stream_of
+from llm.anthropic import AnthropicModel
+from llm.clients import anthropic_client
+from llm.messages import ModelTerms
+from projections.fold import fold
+from projections.session import SESSION, Session
+from settings import Settings
+from stack.scripted.playbook import Playbook, Step
+from stack.scripted.server import ScriptedServer
+from tools.plugins import load_tools
+from tools.tool import Tool
+from tools.workbench import Workbench
+
+PATIENCE = 45.0
+"""Seconds after which a test gives up waiting; nothing is measured by it."""
+
+
+@dataclass
+class World:
+    """What a test has in its hands."""
+
+    client: Client
+    log: EventLog
+    model: ScriptedServer
+    queue: str
+    worker: Worker
+    settings: Settings
+    handles: list[WorkflowHandle[Any, Any]] = field(default_factory=list)
+
+    async def start(self, message: str, **terms: Any) -> WorkflowHandle[Any, Any]:
+        """Start a thread, as any Temporal client would: with plain JSON."""
+        thread = terms.pop("thread", None) or f"t-{uuid4()}"
+        handle = await self.client.start_workflow(
+            "Agent", {"message": message, **terms}, id=thread, task_queue=self.queue
+        )
+        self.handles.append(handle)
+        return handle
+
+    async def recorded(self, thread: str) -> list[Recorded]:
+        """The thread's stream."""
+        return [each async for each in self.log.read(stream_of(ThreadId(thread)))]
+
+    async def events(self, thread: str) -> list[AnyEvent]:
+        """What happened, in order."""
+        return [each.event for each in await self.recorded(thread)]
+
+    async def types(self, thread: str) -> list[str]:
+        """What happened, by name."""
+        return [event.type for event in await self.events(thread)]
+
+    async def session(self, thread: str) -> Session:
+        """Where the thread stands by its stream."""
+        return fold(SESSION, await self.recorded(thread))
+
+    async def until(self, thread: str, reached: Callable[[Session], bool]) -> Session:
+        """The session, as soon as it is so."""
+        async with asyncio.timeout(PATIENCE):
+            while not reached(session := await self.session(thread)):
+                await asyncio.sleep(0.02)
+        return session
+
+    async def done(self, handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+        """The thread's outcome, when it has ended."""
+        outcome: dict[str, Any] = await asyncio.wait_for(handle.result(), PATIENCE)
+        return outcome
+
+
+@asynccontextmanager
+async def world(
+    address: str,
+    log_url: str,
+    workspace: Path,
+    conversations: dict[str, Sequence[Step]],
+    tools: Sequence[Tool] = (),
+    **settings: Any,
+) -> AsyncIterator[World]:
+    """A world in which these conversations are played."""
+    queue = f"q-{uuid4()}"
+    chosen = Settings(
+        PERDURE_TASK_QUEUE=queue, PERDURE_WORKSPACE=workspace, PERDURE_GRACEFUL_SHUTDOWN_SECONDS=1, **settings
+    )
+    async with AsyncExitStack() as exits:
+        model = await exits.enter_async_context(ScriptedServer(Playbook(conversations)))
+        log = await exits.enter_async_context(PostgresEventLog.connect(log_url))
+        client = await Client.connect(address, data_converter=pydantic_data_converter)
+        adapter = AnthropicModel(anthropic_client(api_key="key", base_url=model.url))
+        exits.push_async_callback(adapter.close)
+        worker = composition.build(
+            client,
+            chosen,
+            log=log,
+            model=adapter,
+            toolbox=Workbench([*load_tools([]), *tools], workspace),
+            defaults=Defaults(ModelTerms(name="scripted-1"), "Be brief."),
+        )
+        await exits.enter_async_context(worker)
+        here = World(client, log, model, queue, worker, chosen)
+        yield here
