@@ -100,7 +100,8 @@ def _misused(arguments: Sequence[str], error: typer.TyperException) -> ExitCode:
         print(error.format_message())
         return ExitCode.OK if not arguments else ExitCode.USAGE
     command = context.command_path if context else "perdure"
-    Output(as_json="--json" in arguments).problem(BadUsage(error.format_message(), remedy=f"try: {command} --help"))
+    message = error.format_message().replace("Value error, ", "")  # pydantic's words, which help nobody
+    Output(as_json="--json" in arguments).problem(BadUsage(message, remedy=f"try: {command} --help"))
     return ExitCode.USAGE
 
 

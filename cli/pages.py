@@ -43,15 +43,16 @@ def started_page(page: Console, output: Output, report: ThreadReport) -> None:
     output.note(f"follow it: perdure watch {report.thread_id}")
 
 
-def said_page(page: Console, output: Output, report: ThreadReport) -> None:
-    """A message that was taken."""
+def said_page(page: Console, output: Output, report: ThreadReport, *, sent: bool) -> None:
+    """A message that was taken, or sent as a signal."""
     plain(page, report.thread_id)
-    output.note(f"the message was taken; see the answer: perdure watch {report.thread_id}")
+    done = "was sent as a signal" if sent else "was taken"
+    output.note(f"the message {done}; see the answer: perdure watch {report.thread_id}")
 
 
 def answer_page(page: Console, output: Output, report: ThreadReport) -> None:
     """What a thread came to: its answer alone on stdout, everything about it on stderr."""
-    if report.answer is not None and not report.pending:
+    if report.answer is not None and not report.pending and report.status != "paused":
         plain(page, report.answer)
     output.note(" · ".join([f"thread {report.thread_id}", report.status, *_why(report), *_counts(report)]))
     for question in report.pending:
@@ -88,8 +89,12 @@ def _why(report: ThreadReport) -> list[str]:
 
 
 def _counts(report: ThreadReport) -> list[str]:
-    cost = "cost unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
-    return [f"{report.turns} turns", f"{report.tool_calls} tool calls", f"{report.tokens:,} tokens", cost]
+    cost = "cost not known" if report.cost_usd is None else f"${report.cost_usd:.4f}"
+    return [_many(report.turns, "turn"), _many(report.tool_calls, "tool call"), f"{report.tokens:,} tokens", cost]
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def timeline_row(line: Line) -> Text:

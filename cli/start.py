@@ -183,7 +183,7 @@ async def continue_(
         position = await threads.say(id_, said, signal=signal)
         if not wait:
             report = await threads.report(id_)
-            run.output.answer(report, lambda page: said_page(page, run.output, report))
+            run.output.answer(report, lambda page: said_page(page, run.output, report, sent=signal))
             return ExitCode.OK
         report = await attend(run.output, threads, id_, beyond=before + 1 if position is None else position)
     run.output.answer(report, lambda page: answer_page(page, run.output, report))

@@ -71,18 +71,19 @@ class Threads:
             return Started(thread, existed=True)
         with temporal(self._client):
             try:
-                handle = await self._client.start_workflow(
+                await self._client.start_workflow(
                     WORKFLOW,
                     request,
                     id=thread,
                     task_queue=self.task_queue,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    # Not USE_EXISTING, which is as idempotent but does not tell that nothing was started.
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     rpc_timeout=RPC_TIMEOUT,
                 )
             except WorkflowAlreadyStartedError:
                 return Started(thread, existed=True)
-        return Started(thread, existed=handle.first_execution_run_id is None)
+        return Started(thread, existed=False)
 
     async def begun(self, thread: ThreadId, timeout: float = BEGIN_TIMEOUT) -> ThreadReport:
         """The thread as soon as its first event is written, or its start has failed; as it is after `timeout`."""
@@ -193,6 +194,8 @@ class Threads:
         ids = [question.call_id for question in reading.report().pending]
         if abbreviation is not None and abbreviation in reading.calls:
             return abbreviation
+        if reading.session.completed is not None:
+            raise _ended(thread, reading.session.completed)
         found = _matching(ids, abbreviation)
         if len(found) == 1:
             return found[0]
@@ -254,7 +257,7 @@ class Threads:
         """Why a thread without a running workflow can be asked nothing."""
         session = await self.session(thread)
         if session.completed is not None:
-            return Refused(f"thread {thread} has ended ({session.completed})", remedy=f"see it: perdure show {thread}")
+            return _ended(thread, session.completed)
         return Refused(
             f"thread {thread} is no longer run: its workflow was ended from outside, or its start failed",
             remedy=f"see why: perdure show {thread}; everything it said up to then is in the log",
@@ -279,6 +282,10 @@ def _refused(error: WorkflowUpdateFailedError) -> Refused:
     cause = error.cause
     message = cause.message if isinstance(cause, ApplicationError) else str(cause)
     return Refused(message)
+
+
+def _ended(thread: ThreadId, reason: str) -> Refused:
+    return Refused(f"thread {thread} has ended ({reason})", remedy=f"see it: perdure show {thread}", kind="ended")
 
 
 def _unknown(thread: ThreadId) -> NotFound:

@@ -19,6 +19,7 @@ from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
 
 LONGEST_MESSAGE = 2000
 """Characters of a provider's explanation that are kept."""
+SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,13 @@ _CLASSES: Mapping[type[Exception], Verdict] = {
     httpx2.StreamError: _may_pass("broken_stream"),
     httpx2.CookieConflict: _may_pass("unexpected_response"),
 }
-_CLOUD_CLASSES = (("google.auth.exceptions", "GoogleAuthError"), ("botocore.exceptions", "BotoCoreError"))
-"""What the clouds' own libraries raise when they look for credentials; they are there only with their extra."""
+_CLOUD_CLASSES = (
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.eventstream", "ParserError"),
+    ("botocore.parsers", "ResponseParserError"),
+)
+"""What the clouds' own libraries raise, over credentials and broken streams; they are there only with their extra."""
 
 
 def sdk_errors() -> tuple[type[Exception], ...]:
@@ -131,7 +137,8 @@ def translated(error: Exception, secrets: tuple[str, ...] = ()) -> ModelError:
 
 def verdict_of(error: Exception) -> Verdict:
     """How a failure without a status is judged: as the nearest of its classes that is known."""
-    cloud = Verdict("credentials", transient=bool(getattr(error, "retryable", True)))
+    kind = "credentials" if type(error).__module__.endswith(".exceptions") else "broken_stream"
+    cloud = Verdict(kind, transient=bool(getattr(error, "retryable", True)))
     return next((_CLASSES[kind] for kind in type(error).__mro__ if kind in _CLASSES), cloud)
 
 
@@ -227,8 +234,9 @@ def _cause(error: Exception) -> Exception | None:
 
 
 def _without(secrets: tuple[str, ...], text: str) -> str:
-    for secret in filter(None, (secret.strip() for secret in secrets)):
-        text = text.replace(secret, "***")
+    for secret in (secret.strip() for secret in secrets):
+        # A word as short as "none" is a stand-in for a key, and part of many others.
+        text = text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
     return text[:LONGEST_MESSAGE]
 
 

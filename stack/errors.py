@@ -15,7 +15,7 @@ Each says in its words what to do about it.
 
 from pathlib import Path
 
-from stack.files import tail
+from stack.log import tail
 
 
 class StackError(Exception):

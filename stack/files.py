@@ -4,25 +4,18 @@ import os
 import tempfile
 from pathlib import Path
 
+from stack.errors import DataFolderUnusable
+
 
 def write_private(file: Path, text: str) -> None:
-    """Replace the file's content; mode 600."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    """Replace the file's content; mode 600. Raises `DataFolderUnusable`."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as new:
-            new.write(text)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def tail(file: Path, lines: int = 15, most: int = 16_384) -> str:
-    """The last lines of a log."""
-    try:
-        with file.open("rb") as log:
-            log.seek(0, os.SEEK_END)
-            log.seek(max(0, log.tell() - most))
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as new:
+                new.write(text)
+            Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise DataFolderUnusable(file.parent, str(error)) from error

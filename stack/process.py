@@ -7,11 +7,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stack.errors import CannotStart, DataFolderUnusable
+from stack.errors import CannotStart, DataFolderUnusable, StackError
 from stack.files import write_private
 from stack.osuser import OsUser
 
@@ -19,6 +20,8 @@ INTERVAL = 0.02
 """Seconds between two looks at an ending process."""
 LOG_LIMIT = 16 * 1024 * 1024
 """Bytes after which a log is put aside at the next start."""
+MARK = "PERDURE_SERVER_RECORD"
+"""The variable that tells, in a server's environment, whose server it is."""
 
 
 class ProcessRecord(BaseModel):
@@ -27,13 +30,13 @@ class ProcessRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     pid: int
-    created: float
     command: tuple[str, ...]
 
     def find(self) -> psutil.Process | None:
         """The process, if it still runs; never another that was given its number.
 
-        The command decides, not only the time: the clock from which a creation time is counted may be set anew.
+        The command tells them apart, for it names the folder or the port; a creation time would not do, since the
+        clock it is read from may be set anew.
         """
         try:
             process = psutil.Process(self.pid)
@@ -79,26 +82,37 @@ class ServerProcess:
 
     def spawn(self, command: Sequence[str], *, env: Mapping[str, str], user: OsUser | None = None) -> None:
         """Start the command; it goes on when its starter ends and hears nothing of the terminal's Ctrl-C."""
+        with self._open_log() as log:
+            child = self._popen(command, env, user, log.fileno())
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._rotate_log()
-            log = self.log.open("ab")
+            self._remember(child.pid, command)
+        except StackError:
+            child.kill()
+            child.wait()
+            raise
+        # The server outlives its starter on purpose, so Popen need not warn that it is still running.
+        child.returncode = 0
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            for file in (self._file, self.log):
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+                self.log.replace(self.log.with_suffix(".old.log"))
+            return self.log.open("ab")
         except OSError as error:
             raise DataFolderUnusable(self.log.parent, str(error)) from error
-        with log:
-            child = self._popen(command, env, user, log.fileno())
-        self._remember(child.pid, command)
 
     def _popen(
         self, command: Sequence[str], env: Mapping[str, str], user: OsUser | None, log: int
     ) -> subprocess.Popen[bytes]:
         try:
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=dict(env),
+                env=dict(env) | {MARK: str(self._file)},
                 cwd="/",
                 umask=0o077,
                 start_new_session=True,
@@ -108,30 +122,24 @@ class ServerProcess:
             )
         except OSError as error:
             raise CannotStart(self.name, error) from error
-        # The server outlives its starter on purpose, so Popen need not warn that it is still running.
-        child.returncode = 0
-        return child
 
     def _remember(self, pid: int, command: Sequence[str]) -> None:
-        try:
-            created = psutil.Process(pid).create_time()
-        except psutil.NoSuchProcess:
-            created = 0.0
-        record = ProcessRecord(pid=pid, created=created, command=tuple(command))
-        write_private(self._file, record.model_dump_json())
+        write_private(self._file, ProcessRecord(pid=pid, command=tuple(command)).model_dump_json())
 
     def adopt(self, command: Sequence[str]) -> bool:
-        """Remember a process that runs this very command though no record tells of it."""
+        """Find and remember a process of ours that runs this command though no record tells of it."""
         for process in psutil.process_iter(["cmdline"]):
-            if process.info["cmdline"] == list(command):
+            if process.info["cmdline"] == list(command) and self._is_ours(process):
                 self._remember(process.pid, command)
                 return True
         return False
 
-    def _rotate_log(self) -> None:
-        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            self.log.replace(self.log.with_suffix(".old.log"))
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Another home's server may have been started by the same command."""
+        try:
+            return process.environ().get(MARK) == str(self._file)
+        except psutil.Error:
+            return False
 
     async def stop(self, gentle: signal.Signals = signal.SIGTERM, patience: float = 15.0) -> None:
         """End the process: gently first, at once when it takes longer than `patience` seconds."""

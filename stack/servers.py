@@ -9,6 +9,7 @@ from stack.home import Home
 from stack.model import ScriptedModelServer
 from stack.ports import Ports, is_free
 from stack.postgres import EmbeddedPostgres
+from stack.process import ServerProcess
 from stack.server import Server
 from stack.temporal import TemporalServer
 
@@ -54,9 +55,13 @@ class Servers:
                 return self.model()
         raise KeyError(name)
 
+    def process(self, name: str) -> ServerProcess:
+        """The process of that name, wherever it listens."""
+        return ServerProcess(name, self._home.record(name), self._home.log(name))
+
     def pids(self, names: Iterable[str] = NAMES) -> dict[str, int]:
         """The processes of those that run."""
-        pids = {name: self.of(name).process.pid for name in names}
+        pids = {name: self.process(name).pid for name in names}
         return {name: pid for name, pid in pids.items() if pid}
 
     async def start(self, name: str) -> None:
@@ -82,7 +87,7 @@ class Servers:
 
     async def stop(self, names: Iterable[str] = NAMES) -> None:
         """Stop those that run, gracefully."""
-        chosen = set(names)
+        running = self.pids(names)
         for name in NAMES:
-            if name in chosen:
+            if name in running:
                 await self.of(name).stop()

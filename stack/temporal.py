@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import sysconfig
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -22,8 +23,8 @@ NAMESPACE = "default"
 SEARCH_ATTRIBUTES = {"PerdureStatus": "Keyword", "PerdureTenant": "Keyword", "PerdurePending": "Int"}
 START_TIMEOUT = 60.0
 """Seconds."""
-POLLS_PER_SECOND = 100
-"""Of the transfer queue; the default, 20, costs every step of a workflow 50 ms on a server with one shard."""
+DYNAMIC_CONFIG: Mapping[str, int] = {"history.transferProcessorMaxPollRPS": 100}
+"""The default, 20, costs every step of a workflow 50 ms on a server with one shard."""
 
 
 def binary() -> Path:
@@ -51,8 +52,18 @@ class TemporalServer:
 
     name = "Temporal"
 
-    def __init__(self, database: Path | None, *, port: int, ui_port: int | None, record: Path, log: Path) -> None:
+    def __init__(
+        self,
+        database: Path | None,
+        *,
+        port: int,
+        ui_port: int | None,
+        record: Path,
+        log: Path,
+        dynamic_config: Mapping[str, int] = DYNAMIC_CONFIG,
+    ) -> None:
         self._database = database
+        self._dynamic_config = dynamic_config
         self.port = port
         self.ui_port = ui_port
         self.process = ServerProcess(self.name, record, log)
@@ -94,7 +105,8 @@ class TemporalServer:
     def _command(self) -> list[str]:
         command = [str(binary()), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)]
         command += ["--log-level", "warn", "--log-format", "json"]
-        command += ["--dynamic-config-value", f"history.transferProcessorMaxPollRPS={POLLS_PER_SECOND}"]
+        for name, value in self._dynamic_config.items():
+            command += ["--dynamic-config-value", f"{name}={value}"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]
         return command + self._ui_options() + self._database_options()

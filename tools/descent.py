@@ -37,7 +37,6 @@ class Descent:
         self._writing = writing
         self._links = 0
         self._held = [os.open(root, _FOLDER)]
-        self._names: list[str] = []
         self.name: str | None = None
         """The last name, if it is not a folder's own: the file or folder may or may not exist. It is no link."""
 
@@ -62,11 +61,6 @@ class Descent:
     def folder(self) -> int:
         """The folder that holds the name, as a file descriptor."""
         return self._held[-1]
-
-    @property
-    def shown(self) -> str:
-        """The place as a path in the workspace, links resolved."""
-        return "/".join([*self._names, *([self.name] if self.name else [])]) or "."
 
     def stat(self) -> os.stat_result | None:
         """What stands at the place; None where nothing does."""
@@ -132,7 +126,6 @@ class Descent:
         if len(self._held) == 1:
             raise _outside(self._path)
         os.close(self._held.pop())
-        self._names.pop()
 
     def _down(self, name: str) -> None:
         if len(self._held) > DEEPEST:
@@ -141,7 +134,6 @@ class Descent:
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=self.folder)
         self._held.append(os.open(name, _FOLDER, dir_fd=self.folder))
-        self._names.append(name)
 
     def _link(self, name: str) -> str | None:
         """Where the link of this name leads; None where it is no link, or nothing at all."""

@@ -72,8 +72,8 @@ class MessagesApi:
 
     def _check_headers(self, headers: Mapping[str, str]) -> None:
         if self._api_key is not None:
-            key = headers.get("x-api-key")
-            if key is None:
+            key = key_in(headers)
+            if not key:
                 raise Refused("x-api-key header is required", status=401)
             if key != self._api_key:
                 raise Refused("invalid x-api-key", status=401)
@@ -123,6 +123,11 @@ class MessagesApi:
 
     async def _health(self, _request: Request) -> Response:
         return _json({"status": "ok", "model": "scripted", "requests": len(self.inbox.requests)})
+
+
+def key_in(headers: Mapping[str, str]) -> str:
+    """The API key: newer SDKs send it as a bearer token, others in a header of its own."""
+    return headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def parse(body: bytes) -> JsonObject:

@@ -154,21 +154,21 @@ class ScriptedRaw(Entry):
 
 def _kind(value: Any) -> str:
     kinds = ("fault", "broken", "error", "stalled", "raw")
-    return next((kind for kind in kinds if isinstance(value, dict) and kind in value), "reply")
+    return next((f"({kind})" for kind in kinds if isinstance(value, dict) and kind in value), "(reply)")
 
 
 AnyEntry: TypeAlias = Annotated[
-    Annotated[ScriptedReply, Tag("reply")]
-    | Annotated[ScriptedFault, Tag("fault")]
-    | Annotated[ScriptedBreak, Tag("broken")]
-    | Annotated[ScriptedError, Tag("error")]
-    | Annotated[ScriptedStall, Tag("stalled")]
-    | Annotated[ScriptedRaw, Tag("raw")],
+    Annotated[ScriptedReply, Tag("(reply)")]
+    | Annotated[ScriptedFault, Tag("(fault)")]
+    | Annotated[ScriptedBreak, Tag("(broken)")]
+    | Annotated[ScriptedError, Tag("(error)")]
+    | Annotated[ScriptedStall, Tag("(stalled)")]
+    | Annotated[ScriptedRaw, Tag("(raw)")],
     Discriminator(_kind),
 ]
 Turn: TypeAlias = Annotated[
-    Annotated[AnyEntry, Tag("one")] | Annotated[Annotated[list[AnyEntry], Field(min_length=1)], Tag("several")],
-    Discriminator(lambda value: "several" if isinstance(value, list) else "one"),
+    Annotated[AnyEntry, Tag("(one)")] | Annotated[Annotated[list[AnyEntry], Field(min_length=1)], Tag("(several)")],
+    Discriminator(lambda value: "(several)" if isinstance(value, list) else "(one)"),
 ]
 _SCRIPT: TypeAdapter[Mapping[str, Sequence[Any]]] = TypeAdapter(dict[str, list[Turn]])
 
@@ -208,10 +208,8 @@ def _mistakes(error: ValidationError) -> str:
 
 def _where(location: tuple[int | str, ...]) -> str:
     """The place as it is counted in the file: replies from 1, and without the names of our own alternatives."""
-    ours = {"one", "several", "reply", "fault", "broken", "error", "stalled", "raw"}
     if not location:
         return "the file"
     opening, *rest = location
-    last = rest[-1:] if rest and rest[-1] in ours and len(rest) > 2 else []
-    shown = [f"reply {part + 1}" if isinstance(part, int) else str(part) for part in rest if part not in ours]
-    return ", ".join([repr(opening), *shown, *map(str, last)])
+    shown = [f"reply {part + 1}" if isinstance(part, int) else part for part in rest if not str(part).startswith("(")]
+    return ", ".join([repr(opening), *shown])

@@ -1,6 +1,7 @@
 """The shape of a request to the Messages API: what each field must be, whatever it means.
 
 The real API is checked by the same library, so a mistake is told in the same words: `max_tokens: Field required`.
+Tags in parentheses are not part of those words.
 """
 
 from typing import Annotated, Any, Literal
@@ -83,19 +84,28 @@ class Other(Open):
 
 def _tag(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) and kind in _KNOWN else "block"
+    return kind if isinstance(kind, str) and kind in _KNOWN else "(block)"
+
+
+def _form(value: Any) -> str:
+    return "(text)" if isinstance(value, str) else "(blocks)"
 
 
 def _result_tag(value: Any) -> str:
     kind = _tag(value)
-    return kind if kind in {"text", "image"} else "block"
+    return kind if kind in {"text", "image"} else "(block)"
 
 
 _KNOWN = {"text", "thinking", "redacted_thinking", "tool_use", "tool_result", "image"}
 
 ResultBlock = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[Image, Tag("image")] | Annotated[Other, Tag("block")],
+    Annotated[Text, Tag("text")] | Annotated[Image, Tag("image")] | Annotated[Other, Tag("(block)")],
     Discriminator(_result_tag),
+]
+
+
+ResultContent = Annotated[
+    Annotated[str, Tag("(text)")] | Annotated[list[ResultBlock], Tag("(blocks)")], Discriminator(_form)
 ]
 
 
@@ -104,7 +114,7 @@ class ToolResult(Shape):
 
     type: Literal["tool_result"]
     tool_use_id: CallId
-    content: str | list[ResultBlock] | None = None
+    content: ResultContent | None = None
     is_error: bool | None = None
     cache_control: CacheControl | None = None
 
@@ -116,16 +126,22 @@ ContentBlock = Annotated[
     | Annotated[ToolUse, Tag("tool_use")]
     | Annotated[ToolResult, Tag("tool_result")]
     | Annotated[Image, Tag("image")]
-    | Annotated[Other, Tag("block")],
+    | Annotated[Other, Tag("(block)")],
     Discriminator(_tag),
 ]
+
+
+MessageContent = Annotated[
+    Annotated[str, Tag("(text)")] | Annotated[list[ContentBlock], Tag("(blocks)")], Discriminator(_form)
+]
+SystemPrompt = Annotated[Annotated[str, Tag("(text)")] | Annotated[list[Text], Tag("(blocks)")], Discriminator(_form)]
 
 
 class Message(Shape):
     """One message of the conversation."""
 
     role: Literal["user", "assistant"]
-    content: str | list[ContentBlock]
+    content: MessageContent
 
 
 class InputSchema(Open):
@@ -146,10 +162,10 @@ class CustomTool(Open):
 
 def _tool_tag(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else None
-    return "custom" if kind in {None, "custom"} else "tool"
+    return "custom" if kind in {None, "custom"} else "(tool)"
 
 
-Tool = Annotated[Annotated[CustomTool, Tag("custom")] | Annotated[Other, Tag("tool")], Discriminator(_tool_tag)]
+Tool = Annotated[Annotated[CustomTool, Tag("custom")] | Annotated[Other, Tag("(tool)")], Discriminator(_tool_tag)]
 
 
 class EnabledThinking(Open):
@@ -179,7 +195,7 @@ class Counted(Shape):
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     messages: list[Message]
-    system: str | list[Text] | None = None
+    system: SystemPrompt | None = None
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
     thinking: ThinkingTerms | None = None
@@ -210,5 +226,5 @@ def check_shape(body: JsonObject, shape: type[Counted]) -> None:
         shape.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"] if not str(part).startswith("("))
         raise Refused(f"{where}: {first['msg']}" if where else first["msg"]) from None

@@ -66,6 +66,7 @@ class Proxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
+        """Let the client never hear what became of this write."""
         self.broken += 1
         answers.cancel()
         await asyncio.gather(answers, return_exceptions=True)
@@ -75,6 +76,7 @@ class Proxy:
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Everything that comes in goes out, until one side ends it."""
     try:
         while data := await reader.read(65536):
             writer.write(data)

@@ -279,6 +279,7 @@ async def test_a_body_that_was_changed_on_its_way_is_refused(wire: Wire, model: 
 
 
 async def _meddle(sent: Any, call_next: Any) -> Any:
+    """Change what is sent."""
     sent.options.content = sent.options.content.replace(b"Hello", b"Goodbye")
     return await call_next(sent)
 

@@ -129,6 +129,7 @@ def test_every_class_with_a_status_is_judged(kind: type[anthropic.APIStatusError
 
 
 def _code_in(annotation: str) -> str | None:
+    """The word between the quotes of a literal type."""
     parts = annotation.replace('"', "'").split("'")
     return parts[1] if len(parts) > 1 else None
 

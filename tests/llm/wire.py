@@ -64,6 +64,7 @@ class Wire:
 
 
 async def _request(reader: asyncio.StreamReader) -> Received:
+    """The next request of a connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))

@@ -5,7 +5,7 @@ session folded from marks, which arrive late and out of order as they do there, 
 session folded from the log.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, assert_never
@@ -101,8 +101,10 @@ class Story:
     ended: bool
     """Whether the session is over; else it waits for a person."""
 
-    def __repr__(self) -> str:
-        return "\n".join(f"{each.position:3} {each.event!r}" for each in self.log) + f"\nprocess: {self.process}"
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - the signature is Hypothesis'
+        """A story that failed is shown as one event a line."""
+        del cycle
+        printer.text("\n".join(f"{each.position:3} {each.event!r}" for each in self.log))
 
 
 @dataclass
@@ -140,9 +142,11 @@ class Play:
         return self.story(ended=True)
 
     def story(self, *, ended: bool) -> Story:
+        """How it stands now."""
         return Story(tuple(self.log), self.process, ended)
 
     def begin(self) -> None:
+        """Open the session: its beginning and its first message are known at once."""
         mode: Mode = self.pick(("task", "chat", "chat"))
         beginning: SessionStarted = started(
             mode,
@@ -178,6 +182,7 @@ class Play:
     # -- the model -------------------------------------------------------------------------------
 
     def call_model(self, step: CallModel) -> None:
+        """Ask the model, which answers, fails, or is given up and answers nevertheless."""
         if self.pick((True, True, False)):
             self.act()  # between the decision and the request
         self.append(asking(step.step, step.at))
@@ -196,6 +201,7 @@ class Play:
             self.deliver_told()
 
     def reply(self, step: CallModel) -> LLMResponseReceived:
+        """What the model says: anything, until it has had enough."""
         self.replies += 1
         kind = self.pick(REPLIES) if self.replies < MOST_REPLIES else "answer"
         at, number = step.at, step.step
@@ -261,7 +267,7 @@ class Play:
         call = self.stored.pending[call_id]
         match call.state:
             case "wanted":
-                nexts: dict[str, AnyEvent] = {
+                nexts: Mapping[str, AnyEvent] = {
                     "ask": asked(call_id, path="0"),
                     "begin": begun(call_id, call.name),
                     "mistake": tool_failed(call_id, kind="invalid_arguments"),
@@ -270,7 +276,8 @@ class Play:
             case "asked":
                 self.answer(call_id)
             case "granted":
-                self.settle_with(self.pick((begun(call_id, call.name),) * 3 + (tool_failed(call_id, kind="changed"),)))
+                changed: AnyEvent = tool_failed(call_id, kind="changed")
+                self.settle_with(self.pick((*(begun(call_id, call.name),) * 3, changed)))
             case "begun":
                 self.finish(call_id, call.name)
             case _:
@@ -278,18 +285,16 @@ class Play:
 
     def answer(self, call_id: str) -> None:
         """Somebody answers, or nobody does in time."""
-        self.tell(
-            self.pick(
-                (
-                    Approve(call_id=call_id, approver="bo"),
-                    Approve(call_id=call_id, approver="bo", edited_arguments={"path": "other"}),
-                    Deny(call_id=call_id, approver="bo"),
-                    Expire(call_id=call_id),
-                )
-            )
+        answers: Sequence[Request] = (
+            Approve(call_id=call_id, approver="bo"),
+            Approve(call_id=call_id, approver="bo", edited_arguments={"path": "other"}),
+            Deny(call_id=call_id, approver="bo"),
+            Expire(call_id=call_id),
         )
+        self.tell(self.pick(answers))
 
     def finish(self, call_id: str, name: str) -> None:
+        """A call that was begun comes to an end, or to another attempt."""
         ending = self.pick(("completed",) * 4 + ("silent", "failed", "again", "unknown", "given up"))
         match ending:
             case "completed":
@@ -328,7 +333,7 @@ class Play:
         """Whatever else goes on at this moment."""
         for _ in range(self.pick((0, 0, 0, 1, 1, 2))):
             self.act()
-        if self.told and self.pick((True, False)):
+        if self.told and self.maybe():
             self.arrive(self.told.pop(0))
 
     def act(self) -> None:
@@ -356,7 +361,7 @@ class Play:
             case "nonsense":
                 self.tell(Reject(name="approve", problem="call_id: missing"))
             case "strange":
-                self.append(self.pick((UnknownEvent(type_name="Later", data={"a": 1}), SOME_ERROR)))
+                self.append(self.pick(STRANGE))
             case "zombie" if self.zombies:
                 self.append(self.zombies.pop(0))
             case _:
@@ -366,6 +371,7 @@ class Play:
 
     @property
     def now(self) -> datetime:
+        """The time of the play."""
         return START + timedelta(seconds=self.clock)
 
     def append(self, event: AnyEvent) -> Mark:
@@ -379,7 +385,7 @@ class Play:
     def settle_with(self, event: AnyEvent) -> None:
         """An activity writes what came of it; its mark may overtake those of people's requests."""
         mark = self.append(event)
-        if self.told and self.pick((True, False)):
+        if self.told and self.maybe():
             self.deliver_told()
         if event.type != "ToolExecutionRequested":
             self.arrive(mark)
@@ -394,6 +400,7 @@ class Play:
             self.told.append(mark)
 
     def deliver_told(self) -> None:
+        """Every mark that was on its way arrives."""
         while self.told:
             self.arrive(self.told.pop(0))
 
@@ -402,12 +409,20 @@ class Play:
         mark = Mark.model_validate_json(mark.model_dump_json())
         self.process = evolve(self.process, mark.position, mark.event)
 
+    def maybe(self) -> bool:
+        """Yes or no."""
+        return self.pick((True, False))
+
     def pick(self, options: Sequence[T]) -> T:
+        """One of these."""
         return self.draw(st.sampled_from(options))  # type: ignore[no-any-return]
 
 
 SERVER_CALL: Block = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {}}
-SOME_ERROR = ErrorOccurred(error_type="Odd", error_message="it was odd")
+STRANGE: Sequence[AnyEvent] = (
+    UnknownEvent(type_name="Later", data={"a": 1}),
+    ErrorOccurred(error_type="Odd", error_message="it was odd"),
+)
 
 LIMITS = st.just(Limits()) | st.builds(
     Limits,

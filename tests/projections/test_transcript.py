@@ -129,8 +129,10 @@ FAILURES = [
     (tool_failed("a", "odd", kind="a kind of a plugin"), "The tool failed: odd"),
     (
         unknown("a"),
-        "Nobody knows whether this call took effect: The process died. "
-        "Do not simply repeat it: find out first what happened, or ask.",
+        (
+            "Nobody knows whether this call took effect: The process died. "
+            "Do not simply repeat it: find out first what happened, or ask."
+        ),
     ),
     (denied("a"), "bo did not allow this call, so it was not run. Reason: not on a Friday"),
     (expired("a"), "Nobody answered in time whether this call may run, so it was not run."),

@@ -24,12 +24,14 @@ def project(workspace: Path) -> Path:
 
 
 async def _said(bench: Bench, name: str, /, **arguments: object) -> str:
+    """What a call that succeeds says."""
     result = await bench.run(name, **arguments)
     assert isinstance(result, Succeeded), result
     return "".join(block["text"] for block in result.result)
 
 
 async def _refused(bench: Bench, name: str, /, **arguments: object) -> str:
+    """Why a call fails."""
     result = await bench.run(name, **arguments)
     assert isinstance(result, Failed), result
     assert (result.kind, result.retry, result.happened) == ("error", False, False)

@@ -33,6 +33,7 @@ class Picture:
     """Something that draws itself, as Pillow's images do."""
 
     def _repr_png_(self) -> bytes:
+        """Draw."""
         return PNG
 
 

@@ -11,6 +11,8 @@ from tools.tool import Approval, Title, Tool, tool
 
 
 def _transfer(*, approval: Approval | None = None, title: Title | None = None) -> Tool:
+    """A tool with this rule and title."""
+
     @tool(approval=approval, title=title, risk="medium")
     def transfer(to: str, amount: int = 10) -> str:
         """Transfer money."""
@@ -20,6 +22,7 @@ def _transfer(*, approval: Approval | None = None, title: Title | None = None) -
 
 
 def _fails(_: Mapping[str, Any]) -> str:
+    """Fail, as a title or a rule may."""
     raise ZeroDivisionError
 
 

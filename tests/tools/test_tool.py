@@ -198,8 +198,11 @@ def _positional(what: str, /) -> None:
     """Do it."""
 
 
-def _silent(what: str) -> str:
-    return what
+def _silent() -> None:
+    """Lose this docstring."""
+
+
+_silent.__doc__ = None
 
 
 def _default_in_field(what: int = Field(3, ge=1)) -> None:
@@ -228,6 +231,7 @@ def _yields() -> Iterator[str]:
 
 
 async def _asks(_: Any) -> bool:
+    """A rule that is async, which none may be."""
     return True
 
 

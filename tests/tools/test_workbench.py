@@ -23,6 +23,8 @@ EFFECTS: tuple[Effect, ...] = ("read_only", "idempotent", "unsafe")
 
 
 def _raising(error: BaseException, effect: Effect = "unsafe") -> tuple[Tool, Tool]:
+    """Two tools that raise, one sync and one async."""
+
     @tool(effect=effect)
     def fail_in_thread() -> NoReturn:
         """Fail."""
@@ -117,6 +119,8 @@ async def test_an_exception_that_cannot_be_shown_is_named(bench_of: MakeBench) -
     """A stranger's exception may fail to write itself, or write too much."""
 
     class Mute(Exception):
+        """An exception that cannot write itself."""
+
         def __str__(self) -> str:
             raise RuntimeError
 
@@ -289,6 +293,7 @@ async def test_reconcile_tells_what_became_of_a_call(bench_of: MakeBench) -> Non
     sent = {"key-1": "receipt 17"}
 
     async def look(context: ToolContext, to: str, text: str) -> str | None:
+        """Look in the sent mail."""
         await asyncio.sleep(0)
         return f"{sent[context.idempotency_key]} to {to}: {text}" if context.idempotency_key in sent else None
 
@@ -315,6 +320,7 @@ async def test_a_reconcile_that_fails_says_it_was_not_done_or_nothing(
     """`ToolFailed` is certain that nothing was done; any other error leaves the outcome open."""
 
     def look(context: ToolContext) -> NoReturn:
+        """Look, and fail."""
         assert context.call_id == "call-1"
         raise error
 

@@ -52,10 +52,12 @@ def furnished(workspace: Path, outside: Path) -> Path:
 
 
 def _names(folder: str | Path) -> set[str]:
+    """The names in a folder."""
     return {entry.name for entry in Path(folder).iterdir()}
 
 
 def _read(root: Path, path: str) -> str:
+    """A whole file, read through the workspace."""
     with Workspace(root).open_file(path) as file:
         return file.read().decode()
 
@@ -224,6 +226,7 @@ PARTS = st.one_of(st.sampled_from(NAMES.split()), st.text(max_size=5))
 
 
 def _read_or_refused(root: Path, path: str) -> str:
+    """The same, or why not."""
     try:
         return _read(root, path)
     except ToolFailed as refused:

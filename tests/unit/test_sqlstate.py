@@ -71,6 +71,7 @@ def test_an_error_without_a_sqlstate_has_its_meaning(
 
 
 def _subclasses(kind: type[psycopg.Error]) -> list[type[psycopg.Error]]:
+    """The class and all below it."""
     return [kind, *(deeper for direct in kind.__subclasses__() for deeper in _subclasses(direct))]
 
 

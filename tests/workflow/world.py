@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 import worker as composition
 from bootstrap import Defaults
@@ -29,6 +29,7 @@ from stack.scripted.server import ScriptedServer
 from tools.plugins import load_tools
 from tools.tool import Tool
 from tools.workbench import Workbench
+from workflows.agent import AgentWorkflow
 
 PATIENCE = 45.0
 """Seconds after which a test gives up waiting; nothing is measured by it."""
@@ -78,6 +79,27 @@ class World:
                 await asyncio.sleep(0.02)
         return session
 
+    async def check(self) -> None:
+        """What holds of every thread, whatever the test was about: its history replays, its stream has no gap."""
+        replayer = Replayer(
+            workflows=[AgentWorkflow], data_converter=pydantic_data_converter, workflow_runner=composition.sandbox()
+        )
+        for handle in self.handles:
+            await replayer.replay_workflow(await handle.fetch_history())
+            recorded = await self.recorded(handle.id)
+            assert [each.position for each in recorded] == list(range(len(recorded)))
+            session = fold(SESSION, recorded)
+            if session.completed is None or session.completed == "terminated":
+                continue
+            state = await handle.query("state")
+            assert (state["status"], state["turns"], state["tool_calls"], state["tokens"], state["pending"]) == (
+                session.status,
+                session.turns,
+                session.tool_calls,
+                session.tokens,
+                0,
+            )
+
     async def done(self, handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
         """The thread's outcome, when it has ended."""
         outcome: dict[str, Any] = await asyncio.wait_for(handle.result(), PATIENCE)
@@ -95,9 +117,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """A world in which these conversations are played."""
     queue = f"q-{uuid4()}"
-    chosen = Settings(
-        PERDURE_TASK_QUEUE=queue, PERDURE_WORKSPACE=workspace, PERDURE_GRACEFUL_SHUTDOWN_SECONDS=1, **settings
-    )
+    chosen = Settings(task_queue=queue, workspace=workspace, graceful_shutdown_seconds=1, **settings)
     async with AsyncExitStack() as exits:
         model = await exits.enter_async_context(ScriptedServer(Playbook(conversations)))
         log = await exits.enter_async_context(PostgresEventLog.connect(log_url))
@@ -115,3 +135,4 @@ async def world(
         await exits.enter_async_context(worker)
         here = World(client, log, model, queue, worker, chosen)
         yield here
+        await here.check()

@@ -1,0 +1,1 @@
+"""The scripted model, asked by the real SDK over HTTP."""
