@@ -13,6 +13,7 @@ help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything, pinned by hash, into .venv (all other targets do it by themselves)
+	@echo 'All is installed in $(VENV); try: make demo'
 
 demo: $(READY) ## Watch an agent survive the death of its worker and ask you for an approval; no key needed
 	@$(BIN)/perdure demo

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -87,10 +88,8 @@ def run(arguments: Sequence[str]) -> int:
         return _misused(arguments, error)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has seen enough: no news for anybody.
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the process ends here
-        return ExitCode.OK
+    except SystemExit as error:  # Typer's own way out where a pipe closes while it prints help
+        code = error.code
     return code if isinstance(code, int) else ExitCode.OK
 
 
@@ -105,15 +104,22 @@ def _misused(arguments: Sequence[str], error: typer.TyperException) -> ExitCode:
     return ExitCode.USAGE
 
 
+def _printable(stream: TextIO | None) -> TextIO:
+    """A stream that takes every character; one that was closed before we began takes them all and keeps none."""
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
 def main() -> None:
     """The console script.
 
     Leaves by `os._exit`: an interpreter that tears down temporalio's runtime thread in the ordinary way may abort or
     crash (seen with 1.35 in about one of six short-lived processes), and the exit code would be random.
     """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stdout, sys.stderr = _printable(sys.stdout), _printable(sys.stderr)
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

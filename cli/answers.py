@@ -9,7 +9,8 @@
     watch                          one event a line as it happens, then a ThreadReport
     prompt                         PromptReport
     up                             {"temporal": {"address", "ui"}, "database", "model", "home", "attached", "worker"}
-    doctor                         the first five of these, "ok", "settings", "checks": [{"name", "ok", "detail", "remedy"}]
+    doctor                         the first four of these, "ok", "settings" and "checks", each
+                                   {"name", "ok", "detail", "remedy"}
     worker                         {"task_queue", "temporal": {"address"}, "pid"}, when it works
     down                           {"stopped": [name, …], "home"}
     anything that goes wrong       {"error": {"kind": …, "message": …, "remedy": …}}

@@ -137,7 +137,9 @@ def run(invocation: Invocation, body: Callable[[], Awaitable[ExitCode | None]]) 
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        raise
+        # Whoever read us has seen enough: no news for anybody.
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+        return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the top level of a process: a user is told, not shown a traceback
         return _unexpected(invocation, error)
 

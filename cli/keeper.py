@@ -10,7 +10,7 @@ import structlog
 
 from cli.errors import ClientError
 from settings import Settings
-from stack.files import tail
+from stack.log import tail
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0

@@ -1,9 +1,13 @@
 """Errors that other packages raise, in the words of `errors.py`."""
 
+import errno
+
 from cli.errors import BadUsage, ClientError, DatabaseUnreachable, Unreachable
 from eventlog.log import LogError, LogUnavailable
 from eventlog.streams import InvalidName
 from stack.errors import StackError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def translated(error: Exception) -> ClientError | None:
@@ -20,5 +24,7 @@ def translated(error: Exception) -> ClientError | None:
             return ClientError(f"the log refuses: {error}", kind="log")
         case StackError():
             return Unreachable(error.problem, kind="stack", remedy=error.remedy)
+        case OSError(errno=number) if number in _NO_ROOM:
+            return ClientError(f"the answer cannot be written: {error.strerror}", kind="output")
         case _:
             return None

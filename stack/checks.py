@@ -17,7 +17,7 @@ from stack.home import Home
 from stack.messagedb import PACKAGE, installed_version
 from stack.postgres import binaries
 from stack.stack import running
-from stack.temporal import binary, missing_search_attributes
+from stack.temporal import SEARCH_ATTRIBUTES, binary, missing_search_attributes
 
 PYTHON = (3, 11)
 MESSAGE_DB = "1.3."
@@ -132,5 +132,4 @@ async def _temporal(options: Options, addresses: Addresses | None) -> Check:
 
 def _create_attributes(missing: list[str], address: str, options: Options) -> str:
     command = f"temporal operator search-attribute create --address {address} --namespace {options.temporal_namespace}"
-    pairs = (attribute.partition("=") for attribute in missing)
-    return command + "".join(f" --name {name} --type {kind}" for name, _, kind in pairs)
+    return command + "".join(f" --name {name} --type {SEARCH_ATTRIBUTES[name]}" for name in missing)

@@ -5,12 +5,12 @@ import os
 import shutil
 import sqlite3
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -21,6 +21,10 @@ from stack.server import require_free, until_ready
 
 NAMESPACE = "default"
 SEARCH_ATTRIBUTES = {"PerdureStatus": "Keyword", "PerdureTenant": "Keyword", "PerdurePending": "Int"}
+_TYPES = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
 START_TIMEOUT = 60.0
 """Seconds."""
 DYNAMIC_CONFIG: Mapping[str, int] = {"history.transferProcessorMaxPollRPS": 100}
@@ -150,18 +154,18 @@ def _is_unfinished(database: Path) -> bool:
 
 
 async def missing_search_attributes(address: str, namespace: str = NAMESPACE) -> list[str]:
-    """Which of Perdure's search attributes a server lacks, as `name=type`."""
+    """Which of Perdure's search attributes a server lacks, by name."""
     client = await Client.connect(address, namespace=namespace)
     request = ListSearchAttributesRequest(namespace=namespace)
-    answer = await client.operator_service.list_search_attributes(request)
-    there = {f"{name}={_type_name(kind)}" for name, kind in answer.custom_attributes.items()}
-    return [f"{name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items() if f"{name}={kind}" not in there]
+    there = (await client.operator_service.list_search_attributes(request)).custom_attributes
+    return [name for name, kind in SEARCH_ATTRIBUTES.items() if there.get(name) != _TYPES[kind]]
 
 
-def _type_name(kind: int) -> str:
-    """`INDEXED_VALUE_TYPE_KEYWORD_LIST` is `KeywordList` on the command line."""
-    words = IndexedValueType.Name(IndexedValueType.ValueType(kind)).removeprefix("INDEXED_VALUE_TYPE_").split("_")
-    return "".join(word.capitalize() for word in words)
+async def create_search_attributes(client: Client, names: Iterable[str] = SEARCH_ATTRIBUTES) -> None:
+    """Teach a server Perdure's search attributes."""
+    kinds = {name: _TYPES[SEARCH_ATTRIBUTES[name]] for name in names}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
+    await client.operator_service.add_search_attributes(request)
 
 
 def _environment() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL with Message DB and one Temporal, stopped at the end."""
 
 import itertools
+import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from temporalio.testing import WorkflowEnvironment
 
 from stack.home import cache_folder
 from stack.messagedb import create_database, install
 from stack.ports import free_port
 from stack.postgres import ADMIN, WRITER, EmbeddedPostgres
-from stack.temporal import TemporalServer
+from stack.temporal import TemporalServer, create_search_attributes
 
 TEMPLATE = "message_store_template"
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB"}
@@ -84,3 +86,12 @@ async def temporal_server(servers_folder: Path) -> AsyncIterator[str]:
         yield server.address
     finally:
         await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server that skips the time in which every workflow waits, with the search attributes."""
+    program = Path(sysconfig.get_path("scripts"), "temporal-test-server")
+    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(program)) as environment:
+        await create_search_attributes(environment.client)
+        yield environment

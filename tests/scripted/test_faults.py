@@ -40,12 +40,12 @@ async def test_a_fault_is_the_sdks_error_for_its_status(status: int, error: type
 
 async def test_a_fault_says_what_it_is_told_to_say() -> None:
     """Words, type and `retry-after` are the script's."""
-    fault = Fault(429, "slow down", error_type="some_error", retry_after=2.5)
+    fault = Fault(429, "slow down", error_type="overloaded_error", retry_after=2.5)
     async with talking_to(lambda _: fault) as talk:
         with pytest.raises(anthropic.RateLimitError) as raised:
             await talk.whole("hello")
     assert raised.value.api_message == "slow down"
-    assert raised.value.type == "some_error"
+    assert raised.value.type == "overloaded_error"
     assert raised.value.response.headers["retry-after"] == "2.5"
     assert raised.value.response.headers["anthropic-ratelimit-requests-remaining"] == "0"
 

@@ -70,7 +70,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     """The path is in the error."""
-    with pytest.raises(BadScript, match="nothing.json cannot be read"):
+    with pytest.raises(BadScript, match=r"nothing\.json cannot be read"):
         load_script(tmp_path / "nothing.json")
 
 

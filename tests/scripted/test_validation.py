@@ -20,7 +20,7 @@ def texts(*contents: Any) -> list[dict[str, Any]]:
     return [said(each) if index % 2 == 0 else replied(each) for index, each in enumerate(contents)]
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     # shape
     "max_tokens: Field required": {"max_tokens": None},
     "max_tokens: Input should be a valid integer": {"max_tokens": "many"},
@@ -151,7 +151,7 @@ async def test_the_key_is_checked_where_one_is_configured() -> None:
         with pytest.raises(anthropic.AuthenticationError, match="invalid x-api-key"):
             await talk.whole("hello")
         with pytest.raises(anthropic.AuthenticationError, match="x-api-key header is required"):
-            await talk.whole("hello", extra_headers={"Authorization": ""})
+            await talk.whole("hello", extra_headers={"Authorization": anthropic.omit})
         await talk.client.with_options(api_key="secret").messages.create(**asked("hello", {}))
 
 

@@ -1,11 +1,21 @@
 """What `perdure doctor` sees."""
 
+import asyncio
+import os
+import shlex
+from contextlib import suppress
 from pathlib import Path
+
+from temporalio.client import Client
 
 from stack.addresses import Options
 from stack.checks import Check, checks
+from stack.command import run
+from stack.ports import LOOPBACK, free_port
 from stack.postgres import ADMIN, EmbeddedPostgres
+from stack.process import ServerProcess
 from stack.stack import up
+from stack.temporal import binary, missing_search_attributes
 
 
 def failing(found: list[Check]) -> dict[str, Check]:
@@ -49,3 +59,32 @@ async def test_a_home_that_cannot_be_written_fails(whole: Options, tmp_path: Pat
     (tmp_path / "file").touch()
     found = failing(await checks(whole.model_copy(update={"home": tmp_path / "file" / "home"})))
     assert "PERDURE_HOME" in found["home"].remedy
+
+
+async def test_a_foreign_temporal_without_the_search_attributes_is_told_how_to_get_them(
+    whole: Options, tmp_path: Path
+) -> None:
+    """The remedy is the whole command."""
+    program = str(binary())
+    port = free_port()
+    process = ServerProcess("Temporal", tmp_path / "pid", tmp_path / "log")
+    command = [program, "server", "start-dev", "--headless", "--ip", LOOPBACK, "--port", str(port)]
+    process.spawn(command, env=os.environ)
+    try:
+        address = f"{LOOPBACK}:{port}"
+        client = await until_connected(address)
+        found = failing(await checks(whole.model_copy(update={"temporal_address": address, "database_url": "x"})))
+        _, *arguments = shlex.split(found["temporal"].remedy)
+        assert (await run(program, *arguments)).code == 0
+        assert await missing_search_attributes(client.service_client.config.target_host) == []
+    finally:
+        await process.stop()
+
+
+async def until_connected(address: str) -> Client:
+    """A client, as soon as the server lets one in."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(RuntimeError):
+                return await Client.connect(address)
+            await asyncio.sleep(0.05)
