@@ -29,7 +29,7 @@ check: $(READY) ## Run everything that checks without running: style, types, lay
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/interrogate --quiet tests
+	$(BIN)/interrogate tests
 	$(BIN)/pytest tests/packaging
 
 fix: $(READY) ## Repair and format what can be repaired by a program

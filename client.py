@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from cli.command import Config, Globals, Json, shown
+from cli.command import Config, Globals, Json, open_nowhere, shown
 from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.output import Output
@@ -107,7 +107,7 @@ def _misused(arguments: Sequence[str], error: typer.TyperException) -> ExitCode:
 def _printable(stream: TextIO | None) -> TextIO:
     """A stream that takes every character; one that was closed before we began takes them all and keeps none."""
     if stream is None:
-        return Path(os.devnull).open("w", encoding="utf-8")
+        return open_nowhere()
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     return stream

@@ -172,6 +172,8 @@ class Settings(BaseSettings):
     """Google Cloud region, with provider vertex."""
     bedrock_region: str | None = Field(default=None, validation_alias="AWS_REGION")
     """AWS region, with provider bedrock."""
+    scripted_model_url: HttpUrl | None = Field(default=None, validation_alias="PERDURE_SCRIPTED_MODEL_URL")
+    """Where the scripted model is, should the model be scripted. Not set: the embedded one."""
     model: str | None = Field(default=None, min_length=1, validation_alias="PERDURE_MODEL")
     """The model's name as its provider spells it. Not set: a current Claude with a key, else the scripted model."""
     max_tokens: int = Field(default=8192, ge=1, validation_alias="PERDURE_MAX_TOKENS")
@@ -259,6 +261,11 @@ class Settings(BaseSettings):
     def uses_scripted_model(self) -> bool:
         """Whether nothing is set by which a real model could be reached."""
         return self.provider == "anthropic" and self.anthropic_api_key is None and self.anthropic_base_url is None
+
+    @property
+    def embeds_model(self) -> bool:
+        """Whether the model is scripted and not to be found anywhere else."""
+        return self.uses_scripted_model and self.scripted_model_url is None
 
     @property
     def model_name(self) -> str:

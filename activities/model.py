@@ -9,7 +9,7 @@ from uuid import UUID
 
 from temporalio import activity
 
-from activities.heartbeat import beating
+from activities.heartbeat import Pulse, beating
 from activities.journal import Author, Journal
 from activities.retry import pause_before, try_again
 from activities.spans import chat_span
@@ -25,7 +25,7 @@ from projections.session import CUT_OFF, ENDS_BADLY, SESSION
 from projections.transcript import TRANSCRIPT, Transcript, check_answer, render
 from tools.toolbox import Toolbox
 
-ATTEMPTS = 8
+ATTEMPTS = 12
 """How often one step asks the model before it gives up, not counting processes that died."""
 
 
@@ -60,6 +60,10 @@ class ModelActivities:
     @activity.defn
     async def call_model(self, step: ModelStep) -> Learned:
         """Ask once; the reply, or the failure that ends the step, is in the log when this returns."""
+        async with beating() as pulse:
+            return await self._call_model(step, pulse)
+
+    async def _call_model(self, step: ModelStep, pulse: Pulse) -> Learned:
         known = await self._journal.find(step, _outcome(step))
         if known is not None:
             return Learned(marks=(Mark.of(known.position, known.event),))
@@ -67,7 +71,7 @@ class ModelActivities:
         intent = await self._intend(step, call)
         began = time.monotonic()
         try:
-            reply = await self._ask(call, intent)
+            reply = await self._ask(call, intent, pulse)
         except ModelError as error:
             return await self._failed(step, call.author.because(intent), error)
         return await self._record(step, call, intent, reply, round((time.monotonic() - began) * 1000))
@@ -100,11 +104,10 @@ class ModelActivities:
         intent = await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
         return intent.id
 
-    async def _ask(self, call: Call, intent: UUID) -> ModelReply:
-        async with beating() as pulse:
-            with chat_span(call.request) as span:
-                reply = await self._model.answer(call.request, idempotency_key=str(intent), progress=pulse.note)
-                span.tell(reply)
+    async def _ask(self, call: Call, intent: UUID, pulse: Pulse) -> ModelReply:
+        with chat_span(call.request) as span:
+            reply = await self._model.answer(call.request, idempotency_key=str(intent), progress=pulse.note)
+            span.tell(reply)
         _refuse_ambiguous(reply)
         return reply
 

@@ -5,6 +5,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.heartbeat import beating
 from activities.journal import Author, Journal
 from activities.steps import InThread, Learned, OpenSession, Tell
 from activities.views import Views
@@ -49,6 +50,22 @@ class SessionActivities:
     @activity.defn
     async def open_session(self, opening: OpenSession) -> Session:
         """Write the beginning, unless it stands there already; either way answer where the session stands."""
+        async with beating():
+            return await self._open(opening)
+
+    @activity.defn
+    async def recall_session(self, step: InThread) -> Session:
+        """Where the session stands by its stream."""
+        async with beating():
+            return await self._session(step)
+
+    @activity.defn
+    async def tell(self, tell: Tell) -> Learned:
+        """Make the fact that a request asks for, exactly once, or say why not."""
+        async with beating():
+            return await self._tell(tell)
+
+    async def _open(self, opening: OpenSession) -> Session:
         step = InThread(thread=opening.thread, started_ms=int(opening.started_at.timestamp() * 1000))
         event = self._beginning(opening)
         author = Author(opening.start.tenant, opening.start.principal)
@@ -59,14 +76,7 @@ class SessionActivities:
         await self._say_first(step, opening.start, author)
         return await self._session(step)
 
-    @activity.defn
-    async def recall_session(self, step: InThread) -> Session:
-        """Where the session stands by its stream."""
-        return await self._session(step)
-
-    @activity.defn
-    async def tell(self, tell: Tell) -> Learned:
-        """Make the fact that a request asks for, exactly once, or say why not."""
+    async def _tell(self, tell: Tell) -> Learned:
         known = await self._journal.find(tell, tell.key)
         if known is not None:
             return _learned(known.position, known.event)

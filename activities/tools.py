@@ -57,6 +57,10 @@ class ToolActivities:
     @activity.defn
     async def run_tool(self, step: ToolStep) -> Learned:
         """Bring the call to its outcome, or to the question a person must answer first."""
+        async with beating() as pulse:
+            return await self._run_tool(step, pulse)
+
+    async def _run_tool(self, step: ToolStep, pulse: Pulse) -> Learned:
         known = await self._journal.find(step, _key(step, "outcome"))
         if known is not None:
             return Learned(marks=(Mark.of(known.position, known.event),))
@@ -66,7 +70,7 @@ class ToolActivities:
             return await self._settle(step, _failed(call, Failed(plan.kind, plan.problem)), author)
         if plan.question is not None and call.approver is None:
             return await self._question(step, call, plan, plan.question, author)
-        return await self._execute(Attempt(step, call, plan, author))
+        return await self._execute(Attempt(step, call, plan, author), pulse)
 
     async def _look(self, step: ToolStep) -> tuple[OpenCall, Author]:
         def see(calls: ToolCalls) -> tuple[OpenCall, Author]:
@@ -92,7 +96,7 @@ class ToolActivities:
         )
         return await self._settle(step, event, author, "asked")
 
-    async def _execute(self, attempt: Attempt) -> Learned:
+    async def _execute(self, attempt: Attempt, pulse: Pulse) -> Learned:
         """Intend, act, record; or, where an earlier attempt has acted perhaps, find out what is right now."""
         if _changed_since_asked(attempt):
             problem = "the tool has changed since the approval was given, so that it no longer covers this call"
@@ -102,8 +106,7 @@ class ToolActivities:
         intent = await self._intend(attempt)
         attempt = Attempt(attempt.step, attempt.call, attempt.planned, attempt.author.because(intent.id))
         began = time.monotonic()
-        async with beating() as pulse:
-            result = await self._act(attempt, intent, pulse)
+        result = await self._act(attempt, intent, pulse)
         return await self._record(attempt, result, round((time.monotonic() - began) * 1000))
 
     async def _intend(self, attempt: Attempt) -> Intent:

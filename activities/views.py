@@ -14,7 +14,7 @@ from projections.fold import Projection
 S = TypeVar("S")
 R = TypeVar("R")
 
-CAPACITY = 512
+CAPACITY = 256
 """Views kept; the least recently read goes first."""
 
 

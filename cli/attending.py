@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from cli.answers import ThreadReport
 from cli.following import Progress
 from cli.output import Output
-from cli.pages import timeline_row
+from cli.pages import counts, needs, timeline_row
 from cli.threads import Threads
 from eventlog.streams import ThreadId
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.status import Status as Spinner
 
 
@@ -42,33 +45,39 @@ def _settled(report: ThreadReport, *, patient: bool) -> bool:
     return not (needs_person and patient)
 
 
+class Needs:
+    """What a thread needs of a person, told once each."""
+
+    def __init__(self) -> None:
+        self._told: frozenset[str] = frozenset()
+
+    def tell(self, page: "Console", report: ThreadReport) -> None:
+        """Print what is new."""
+        now = needs(report)
+        for key, need in now.items():
+            if key not in self._told:
+                page.print(need, soft_wrap=True)
+        self._told = frozenset(now)
+
+
 class _View:
     """What a waiting person sees; nothing where nobody watches."""
 
     def __init__(self, output: Output, spinner: "Spinner | None") -> None:
         self._output = output
         self._spinner = spinner
-        self._told: set[str] = set()
+        self._needs = Needs()
 
     def show(self, progress: Progress, beyond: int) -> None:
         """Bring the view up to date."""
         if self._spinner is None:
             return
+        notes, report = self._output.notes, progress.report
         for line in progress.lines:
             if line.position >= beyond:
-                self._output.notes.print(timeline_row(line))
-        report = progress.report
-        self._spinner.update(f"{report.status} · {report.turns} turns · {report.tool_calls} tool calls")
-        for question in report.pending:
-            if question.call_id not in self._told:
-                self._tell(f"perdure approve {report.thread_id} {question.call_id}")
-                self._told.add(question.call_id)
-        if report.status == "paused" and "paused" not in self._told:
-            self._tell(f"perdure resume {report.thread_id}")
-        self._told = self._told | {"paused"} if report.status == "paused" else self._told - {"paused"}
-
-    def _tell(self, answer: str) -> None:
-        self._output.note(f"in another terminal: {answer}")
+                notes.print(timeline_row(line), no_wrap=True, overflow="ellipsis")
+        self._spinner.update(Text(" · ".join([report.status, *counts(report)])))
+        self._needs.tell(notes, report)
 
 
 @contextmanager

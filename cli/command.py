@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -138,10 +138,15 @@ def run(invocation: Invocation, body: Callable[[], Awaitable[ExitCode | None]]) 
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read us has seen enough: no news for anybody.
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+        sys.stdout = open_nowhere()
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the top level of a process: a user is told, not shown a traceback
         return _unexpected(invocation, error)
+
+
+def open_nowhere() -> TextIO:
+    """A stream that takes everything and keeps nothing."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _hush_libraries() -> None:

@@ -22,9 +22,10 @@ async def places(settings: Settings, *, with_model: bool = False) -> Places:
     `with_model` asks for the scripted model too, where no real one is set.
     """
     temporal, database = settings.temporal_address, settings.database_url
-    scripted = with_model and settings.uses_scripted_model
+    scripted = with_model and settings.embeds_model
+    elsewhere = settings.scripted_model_url if settings.uses_scripted_model else None
     if temporal is not None and database is not None and not scripted:
-        return Places(temporal, database.get_secret_value())
+        return Places(temporal, database.get_secret_value(), elsewhere)
     addresses = await running(settings.home)
     if addresses is None:
         raise NothingRunning(
@@ -34,7 +35,7 @@ async def places(settings: Settings, *, with_model: bool = False) -> Places:
     return Places(
         temporal or addresses.temporal,
         database.get_secret_value() if database else addresses.database,
-        addresses.model if scripted else None,
+        addresses.model if scripted else elsewhere,
     )
 
 

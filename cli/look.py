@@ -98,9 +98,11 @@ async def watch(run: Invocation, thread: Thread) -> ExitCode:
     from contextlib import aclosing
 
     from cli.answers import event_json
+    from cli.attending import Needs
     from cli.given import thread_id
-    from cli.pages import thread_page, timeline_row, waiting_page
+    from cli.pages import thread_page, timeline_row
 
+    page, needs = run.output.page, Needs()
     async with run.threads() as threads, aclosing(threads.follow(thread_id(thread))) as progress:
         async for each in progress:
             report = each.report
@@ -109,7 +111,7 @@ async def watch(run: Invocation, thread: Thread) -> ExitCode:
                     run.output.raw(event_json(recorded))
                 continue
             for line in each.lines:
-                run.output.page.print(timeline_row(line), soft_wrap=not run.output.page.is_terminal)
-            waiting_page(run.output.page, report)
+                page.print(timeline_row(line), soft_wrap=not page.is_terminal)
+            needs.tell(page, report)
     run.output.answer(report, lambda page: thread_page(page, report, ()))
     return report.exit

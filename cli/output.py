@@ -80,11 +80,18 @@ class Output:
     def problem(self, error: ClientError) -> None:
         """Say what went wrong and what to do about it."""
         if self.json:
-            print(as_json({"error": problem_json(error)}), flush=True)
+            self._problem_as_json(error)
             return
         self.notes.print(f"error: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
         if error.remedy:
             self.notes.print(error.remedy, markup=False, highlight=False, soft_wrap=True)
+
+    def _problem_as_json(self, error: ClientError) -> None:
+        line = as_json({"error": problem_json(error)})
+        try:
+            print(line, flush=True)
+        except OSError:  # stdout itself may be the problem
+            print(line, file=sys.stderr, flush=True)
 
 
 def problem_json(error: ClientError) -> dict[str, str | None]:

@@ -54,11 +54,10 @@ def answer_page(page: Console, output: Output, report: ThreadReport) -> None:
     """What a thread came to: its answer alone on stdout, everything about it on stderr."""
     if report.answer is not None and not report.pending and report.status != "paused":
         plain(page, report.answer)
-    output.note(" · ".join([f"thread {report.thread_id}", report.status, *_why(report), *_counts(report)]))
-    for question in report.pending:
-        _question(output.notes, question)
-    if report.status == "paused":
-        output.note(f"let it go on: perdure resume {report.thread_id}")
+    output.note(" · ".join([f"thread {report.thread_id}", report.status, *_why(report), *counts(report)]))
+    if not output.json:
+        for need in needs(report).values():
+            output.notes.print(need, soft_wrap=True)
 
 
 def thread_page(page: Console, report: ThreadReport, lines: Sequence[Line]) -> None:
@@ -69,18 +68,12 @@ def thread_page(page: Console, report: ThreadReport, lines: Sequence[Line]) -> N
         page.print()
     status = Text(report.status, style=STYLES[report.status])
     head = Text.assemble("thread ", (report.thread_id, "bold"), " · ", status)
-    page.print(Text(" · ").join([head, *(Text(visible(each)) for each in [*_why(report), *_counts(report)])]))
-    for question in report.pending:
-        _question(page, question)
+    page.print(Text(" · ").join([head, *(Text(visible(each)) for each in [*_why(report), *counts(report)])]))
+    for need in needs(report).values():
+        page.print(need, soft_wrap=True)
     if report.answer is not None:
         page.print()
         plain(page, report.answer)
-
-
-def waiting_page(page: Console, report: ThreadReport) -> None:
-    """How to answer what a thread waits for."""
-    for question in report.pending:
-        _question(page, question)
 
 
 def _why(report: ThreadReport) -> list[str]:
@@ -88,7 +81,8 @@ def _why(report: ThreadReport) -> list[str]:
     return [each for each in words if each]
 
 
-def _counts(report: ThreadReport) -> list[str]:
+def counts(report: ThreadReport) -> list[str]:
+    """What the thread has used so far."""
     cost = "cost not known" if report.cost_usd is None else f"${report.cost_usd:.4f}"
     return [_many(report.turns, "turn"), _many(report.tool_calls, "tool call"), f"{report.tokens:,} tokens", cost]
 
@@ -127,17 +121,30 @@ def pending_page(page: Console, questions: Sequence[PendingApproval]) -> None:
     if not questions:
         plain(page, "nothing waits for approval", "dim")
     for question in questions:
-        _question(page, question)
+        page.print(question_text(question), soft_wrap=True)
 
 
-def _question(page: Console, question: PendingApproval) -> None:
-    page.print()
-    plain(page, question.question, "bold yellow")
-    plain(page, f"  {question.reason}")
-    plain(page, f"  risk {question.risk}, expires {_moment(question.expires_at)}", "dim")
-    plain(page, f"  {question.tool} {_arguments(question.arguments)}")
-    plain(page, f"  perdure approve {question.thread_id} {question.call_id}")
-    plain(page, f"  perdure deny {question.thread_id} {question.call_id} --reason '…'")
+def needs(report: ThreadReport) -> dict[str, Text]:
+    """What a person can do for the thread, each in words and under a key of its own."""
+    found = {question.call_id: question_text(question) for question in report.pending}
+    if report.status == "paused":
+        found["paused"] = Text(f"it is paused; let it go on: perdure resume {report.thread_id}", style="yellow")
+    return found
+
+
+def question_text(question: PendingApproval) -> Text:
+    """One question, whole: what would be done, exactly, and how to answer."""
+    return Text("\n").join(
+        [
+            Text(),
+            Text(visible(question.question), style="bold yellow"),
+            Text(visible(f"  {question.reason}")),
+            Text(f"  risk {question.risk}, expires {_moment(question.expires_at)}", style="dim"),
+            Text(visible(f"  {question.tool} {_arguments(question.arguments)}")),
+            Text(f"  perdure approve {question.thread_id} {question.call_id}"),
+            Text(f"  perdure deny {question.thread_id} {question.call_id} --reason '…'"),
+        ]
+    )
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def options_of(settings: Settings) -> Options:
         temporal_address=settings.temporal_address,
         temporal_namespace=settings.temporal_namespace,
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
-        scripted_model=settings.uses_scripted_model,
+        scripted_model=settings.embeds_model,
     )
 
 
@@ -80,9 +80,13 @@ def _addresses(settings: Settings, addresses: Addresses | None) -> dict[str, Any
             "ui": addresses.temporal_ui if addresses else None,
         },
         "database": shown["database_url"] or (addresses.database if addresses else None),
-        "model": addresses.model if addresses and settings.uses_scripted_model else shown["anthropic_base_url"],
+        "model": addresses.model if addresses and settings.embeds_model else _model_url(settings),
         "home": str(settings.home),
     }
+
+
+def _model_url(settings: Settings) -> str | None:
+    return settings.scripted_model_url if settings.uses_scripted_model else settings.anthropic_base_url
 
 
 async def stay_at_work(run: Invocation, *, while_stdin: bool) -> None:

@@ -35,8 +35,10 @@ def check_answer(text: str, schema: Any) -> tuple[Any, str | None]:
 
 def schema_problem(schema: Any) -> str | None:
     """Why `schema` cannot be asked for; None where it can."""
+    if not isinstance(schema, bool | dict):
+        return "this is no JSON Schema: it must be an object"
     try:
-        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)  # type: ignore[arg-type] # or a bool
         list(_validator(schema).iter_errors(None))
     except SchemaError as error:
         return f"this is no JSON Schema: {_clipped(error.message)}"

@@ -1,5 +1,6 @@
 """The servers that a home has, each on the ports it was given."""
 
+import asyncio
 from collections.abc import Iterable
 
 import structlog
@@ -13,8 +14,7 @@ from stack.process import ServerProcess
 from stack.server import Server
 from stack.temporal import TemporalServer
 
-NAMES = ("model", "temporal", "postgres")
-"""In the order in which they are stopped."""
+NAMES = ("postgres", "temporal", "model")
 ATTEMPTS = 3
 """Each on other ports, when the ones before are taken."""
 
@@ -86,8 +86,5 @@ class Servers:
         return bool(taken)
 
     async def stop(self, names: Iterable[str] = NAMES) -> None:
-        """Stop those that run, gracefully."""
-        running = self.pids(names)
-        for name in NAMES:
-            if name in running:
-                await self.of(name).stop()
+        """Stop those that run, gracefully, all at once: none of them needs another."""
+        await asyncio.gather(*(self.of(name).stop() for name in self.pids(names)))

@@ -11,7 +11,7 @@ class Options(TypedDict):
     """Keyword arguments of `workflow.execute_activity_method`."""
 
     start_to_close_timeout: timedelta
-    heartbeat_timeout: timedelta | None
+    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
 
@@ -21,11 +21,17 @@ HEARTBEAT = timedelta(seconds=8)
 MARGIN = timedelta(seconds=30)
 """What an activity may take on top of its tool: to read, to write, to wait for the database."""
 
+PERMANENT = ["EntryRejected", "LogCorrupted", "InvalidName", "NotStarted"]
+"""Errors that come again however often the activity is tried."""
+
 LOG: Options = {
     "start_to_close_timeout": timedelta(seconds=60),
-    "heartbeat_timeout": None,
+    "heartbeat_timeout": HEARTBEAT,
     "retry_policy": RetryPolicy(
-        initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30), maximum_attempts=500
+        initial_interval=timedelta(milliseconds=200),
+        maximum_interval=timedelta(seconds=30),
+        maximum_attempts=500,
+        non_retryable_error_types=PERMANENT,
     ),
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
@@ -35,7 +41,10 @@ MODEL: Options = {
     "start_to_close_timeout": timedelta(minutes=30),
     "heartbeat_timeout": HEARTBEAT,
     "retry_policy": RetryPolicy(
-        initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60), maximum_attempts=40
+        initial_interval=timedelta(seconds=1),
+        maximum_interval=timedelta(seconds=60),
+        maximum_attempts=40,
+        non_retryable_error_types=PERMANENT,
     ),
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
@@ -48,7 +57,10 @@ def tool_options(timeout: float) -> Options:
         "start_to_close_timeout": timedelta(seconds=timeout) + MARGIN,
         "heartbeat_timeout": HEARTBEAT,
         "retry_policy": RetryPolicy(
-            initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), maximum_attempts=10
+            initial_interval=timedelta(seconds=1),
+            maximum_interval=timedelta(seconds=30),
+            maximum_attempts=10,
+            non_retryable_error_types=PERMANENT,
         ),
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }

@@ -5,7 +5,7 @@ another worker at any point, and it goes on from there.
 """
 
 from llm.messages import JsonObject
-from stack.scripted.answers import Answer, Reply, ToolUse
+from stack.scripted.answers import Reply, ToolUse
 from stack.scripted.conversation import Call, Conversation
 from stack.scripted.listing import Listing
 from stack.scripted.report import NAME, report, summary
@@ -16,14 +16,18 @@ REQUEST = f"{OPENING} and write a short report about it into {NAME}."
 PACE = 0.06
 """Seconds between the pieces of a reply: slow enough to kill a worker in the middle of one."""
 CHUNK = 10
+"""Characters of a piece, at least."""
+MOST_PIECES = 60
+"""Of one reply, about: nobody wants to wait for the whole report letter by letter."""
 MOST_READ = 3
 MOST_LISTED = 500
 
 
-def demo_mind(body: JsonObject, *, pace: float = PACE) -> Answer:
+def demo_mind(body: JsonObject, *, pace: float = PACE) -> Reply:
     """Take the next step."""
     conversation = Conversation.of(body)
-    return _step(conversation, conversation.calls).at_pace(pace, CHUNK)
+    reply = _step(conversation, conversation.calls)
+    return reply.at_pace(pace, max(CHUNK, len(str(reply.content)) // MOST_PIECES))
 
 
 def _step(conversation: Conversation, calls: list[Call]) -> Reply:
@@ -81,7 +85,7 @@ def _write(conversation: Conversation, listing: Listing, calls: list[Call]) -> R
 def _farewell(written: Call, listing: Listing) -> Reply:
     if written.failed:
         return Reply.text(
-            f"The report was not written, and that is all right. {written.result} "
+            f"The report was not written, and that is all right. {written.result}\n\n"
             f"What it would have said first: there are {summary(listing)}."
         )
     return Reply.text(

@@ -11,6 +11,7 @@ from stack.scripted.conversation import Conversation
 
 DEEPEST = 12
 """A schema that goes on inside itself is cut off here."""
+MOST_ITEMS = 1000
 
 _FORMATS = {
     "date": "2026-01-01",
@@ -135,7 +136,7 @@ class _Maker:
     def _array(self, schema: dict[str, Any], depth: int) -> list[Any]:
         heads = list(schema.get("prefixItems") or ())
         made = [self.make(head, depth + 1) for head in heads]
-        missing = max(0, schema.get("minItems", 0) - len(made))
+        missing = max(0, min(schema.get("minItems", 0), MOST_ITEMS) - len(made))
         made += [self.make(schema.get("items", {}), depth + 1) for _ in range(missing)]
         return [_varied(value, index) for index, value in enumerate(made)] if schema.get("uniqueItems") else made
 
@@ -163,7 +164,7 @@ class _Maker:
                 schema.get("exclusiveMaximum"),
             )
             if math.isfinite(number) and inside and (not step or math.isclose(number % step, 0, abs_tol=1e-9)):
-                return int(number) if number.is_integer() else number
+                return int(number) if number == int(number) else number
         return 0
 
 

@@ -21,6 +21,7 @@ from stack.scripted.received import Inbox, Outcome, Received
 from stack.scripted.rules import check_rules
 from stack.scripted.shapes import Asked, Counted, check_shape
 from stack.scripted.tokens import PromptCache, input_tokens
+from stack.scripted.versions import check_against, check_version
 
 log = structlog.get_logger()
 
@@ -66,6 +67,7 @@ class MessagesApi:
         self._check_headers(request.headers)
         asked = parse(body)
         check_shape(asked, Asked)
+        check_against(request.headers["anthropic-version"], asked)
         check_rules(asked)
         check_model(asked["model"])
         return asked
@@ -77,10 +79,11 @@ class MessagesApi:
                 raise Refused("x-api-key header is required", status=401)
             if key != self._api_key:
                 raise Refused("invalid x-api-key", status=401)
-        if "anthropic-version" not in headers:
-            raise Refused("anthropic-version: header is required")
+        check_version(headers.get("anthropic-version"))
 
     def _ask(self, asked: JsonObject) -> Answer:
+        if asked["max_tokens"] == 0:
+            return Reply((), "max_tokens")
         try:
             return self._mind(asked)
         except Exception as error:

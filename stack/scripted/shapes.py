@@ -116,6 +116,7 @@ class ToolResult(Shape):
     tool_use_id: CallId
     content: ResultContent | None = None
     is_error: bool | None = None
+    toolset_name: str | None = None
     cache_control: CacheControl | None = None
 
 
@@ -140,7 +141,7 @@ SystemPrompt = Annotated[Annotated[str, Tag("(text)")] | Annotated[list[Text], T
 class Message(Shape):
     """One message of the conversation."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: MessageContent
 
 
@@ -207,7 +208,8 @@ class Counted(Shape):
 class Asked(Counted):
     """A request for a message."""
 
-    max_tokens: int = Field(ge=1)
+    max_tokens: int = Field(ge=0)
+    """None at all asks for nothing but the prompt cache to be filled."""
     stream: bool | None = None
     temperature: float | None = Field(default=None, ge=0, le=1)
     top_k: int | None = Field(default=None, ge=0)

@@ -219,6 +219,14 @@ def test_the_model_is_scripted_unless_one_can_be_reached(
     assert (settings.uses_scripted_model, settings.model_name) == (scripted, model)
 
 
+def test_a_scripted_model_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scripted model with an address need not be embedded, and remains what is asked without a key."""
+    assert Settings.load().embeds_model
+    monkeypatch.setenv("PERDURE_SCRIPTED_MODEL_URL", "http://scripted-model:8099")
+    settings = Settings.load()
+    assert (settings.embeds_model, settings.uses_scripted_model, settings.model_name) == (False, True, SCRIPTED)
+
+
 def test_every_setting_is_explained() -> None:
     """Each field has its own variable and a sentence about it."""
     fields = Settings.model_fields

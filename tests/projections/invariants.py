@@ -38,7 +38,7 @@ def tool_call_ids_are_unique(request: ModelRequest) -> str | None:
 
 
 def every_call_has_its_result_next(request: ModelRequest) -> str | None:
-    """The message after a reply begins with exactly one result for each of its calls, in call order; no other has any."""
+    """The message after a reply begins with one result for each of its calls, in call order; no other has any."""
     for before, message in pairwise([None, *request.messages]):
         assert message is not None
         wanted = calls_of(before) if before is not None and before.role == "assistant" else []

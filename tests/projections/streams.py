@@ -101,7 +101,7 @@ class Story:
     ended: bool
     """Whether the session is over; else it waits for a person."""
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - the signature is Hypothesis'
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """A story that failed is shown as one event a line."""
         del cycle
         printer.text("\n".join(f"{each.position:3} {each.event!r}" for each in self.log))

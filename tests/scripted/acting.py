@@ -52,6 +52,7 @@ class Agent:
         raise AssertionError("the model never comes to an end")
 
     async def _run(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Do what the model wants, if it may, and say what came of it."""
         plan = self._bench.plan(call["name"], call["input"], self._names)
         if isinstance(plan, Unplanned):
             return result(call["id"], f"[perdure] {plan.problem}", is_error=True)
@@ -65,6 +66,7 @@ class Agent:
                 return result(call["id"], f"[perdure] The tool failed: {problem}", is_error=True)
 
     def _context(self, call_id: str) -> ToolContext:
+        """What a worker would tell a tool."""
         return ToolContext(
             thread_id=ThreadId("thread-1"),
             call_id=call_id,

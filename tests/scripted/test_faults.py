@@ -127,6 +127,7 @@ async def test_a_mind_that_fails_is_a_server_error() -> None:
     """What a mind raises reaches the client in words, and the server lives on."""
 
     def mind(_: object) -> Reply:
+        """Fail."""
         raise KeyError("lost")
 
     async with talking_to(mind) as talk:

@@ -17,6 +17,7 @@ async def test_conversations_do_not_mix() -> None:
     async with talking_to(Playbook(lines)) as talk:
 
         async def thread(number: int) -> list[str]:
+            """All that one thread hears."""
             messages = [said(f"thread {number}")]
             heard = []
             for _ in range(3):
@@ -56,6 +57,7 @@ async def test_a_line_can_be_made_of_the_request() -> None:
     """A part may be a mind of its own, which reads the tool results."""
 
     def tell(body: dict[str, object]) -> Reply:
+        """Say what the tool said."""
         return Reply.text(f"it said {Conversation.of(body).calls[0].result}")
 
     book = Playbook({"hello": [Reply.tools(("look", {}, "toolu_1")), tell]})

@@ -103,6 +103,7 @@ async def test_a_mind_reads_the_request() -> None:
     seen: list[dict[str, Any]] = []
 
     def mind(body: dict[str, Any]) -> Reply:
+        """Keep the request."""
         seen.append(body)
         return Reply.text(f"answer {next(numbers)}")
 

@@ -85,10 +85,12 @@ async def test_a_process_plays_a_script(tmp_path: Path) -> None:
     """Conversations of the script are played, others are the default mind's."""
     script = tmp_path / "script.json"
     script.write_text(json.dumps({"hello": [{"text": "from the script"}]}))
-    async with standalone("--pace", "0", "--script", str(script)) as (_, url):
-        async with anthropic.AsyncAnthropic(base_url=url, api_key="key") as client:
-            written = await client.messages.create(**asked("hello", {}))
-            other = await client.messages.create(**asked("who are you?", {}))
+    async with (
+        standalone("--pace", "0", "--script", str(script)) as (_, url),
+        anthropic.AsyncAnthropic(base_url=url, api_key="key") as client,
+    ):
+        written = await client.messages.create(**asked("hello", {}))
+        other = await client.messages.create(**asked("who are you?", {}))
     assert written.content[0].text == "from the script"
     assert "scripted model" in other.content[0].text
 

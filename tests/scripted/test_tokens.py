@@ -55,6 +55,16 @@ async def test_without_breakpoints_nothing_is_cached() -> None:
     assert usage["input_tokens"] == counted.input_tokens > 100
 
 
+async def test_no_tokens_fill_the_cache_alone() -> None:
+    """With `max_tokens` 0 nothing is said, and the prefix is there for the next call."""
+    messages = [said([text("question " * 50, **MARK)])]
+    async with talking_to(lambda _: Reply.text("hi")) as talk:
+        silent = await talk.whole(messages, max_tokens=0)
+        usage = (await talk.whole(messages))["usage"]
+    assert (silent["content"], silent["stop_reason"]) == ([], "max_tokens")
+    assert usage["cache_read_input_tokens"] == silent["usage"]["cache_creation_input_tokens"] > 100
+
+
 async def test_usage_at_the_end_is_cumulative() -> None:
     """`message_delta` repeats what was read and tells all that was written."""
     async with talking_to(lambda _: Reply.text("word " * 200)) as talk:

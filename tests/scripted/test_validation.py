@@ -24,11 +24,20 @@ REFUSED: dict[str, dict[str, Any]] = {
     # shape
     "max_tokens: Field required": {"max_tokens": None},
     "max_tokens: Input should be a valid integer": {"max_tokens": "many"},
-    "max_tokens: Input should be greater than or equal to 1": {"max_tokens": 0},
+    "max_tokens: Input should be greater than or equal to 0": {"max_tokens": -1},
     "messages: Field required": {"messages": None},
-    "messages.0.role: Input should be 'user' or 'assistant'": {"messages": [{"role": "system", "content": "x"}]},
+    "messages.0.role: Input should be 'user', 'assistant' or 'system'": {
+        "messages": [{"role": "tool", "content": "x"}]
+    },
     "nonsense: Extra inputs are not permitted": {"nonsense": 1},
     "temperature: Input should be less than or equal to 1": {"temperature": 2.0},
+    "temperature: Extra inputs are not permitted": {"temperature": 1.0},
+    "messages.1.content.0: `document` blocks are not permitted": {
+        "messages": texts("a", [{"type": "document", "source": {}}], "b")
+    },
+    "messages.0.content.0.text.citations: citations are not permitted": {
+        "messages": texts([{"type": "text", "text": "a", "citations": [{"type": "page_location"}]}])
+    },
     "messages.0.content.0.text.text: Field required": {"messages": texts([{"type": "text"}])},
     "tools.0.custom.name: String should match pattern": {"tools": [{**TOOL, "name": "no spaces"}]},
     "tools.0.custom.input_schema.type: Input should be 'object'": {
@@ -74,11 +83,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "`max_tokens` must be greater than `thinking.budget_tokens`": {
         "thinking": {"type": "enabled", "budget_tokens": 1024}
     },
-    "`temperature` may only be set to 1 when thinking is enabled": {
-        "max_tokens": 2000,
-        "temperature": 0.5,
-        "thinking": {"type": "enabled", "budget_tokens": 1024},
-    },
     # tools and cache
     "tools: Tool names must be unique.": {"tools": [TOOL, TOOL]},
     "tools.0.custom.input_schema: input_schema does not support oneOf": {
@@ -105,6 +109,21 @@ async def test_a_request_that_breaks_a_rule_is_refused(words: str) -> None:
     assert raised.value.type == "invalid_request_error"
     assert raised.value.api_message is not None
     assert raised.value.api_message.startswith(words)
+
+
+async def test_the_older_version_takes_what_it_took() -> None:
+    """A sampling parameter is an error only in the current version, and with thinking."""
+    old = {"anthropic-version": "2023-06-01"}
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    body = asked("hello", {"temperature": 0.5, "max_tokens": 2000})
+    async with talking_to(lambda _: Reply.text("hi")) as talk:
+        await talk.client.post("/v1/messages", body=body, cast_to=object, options={"headers": old})
+        with pytest.raises(anthropic.BadRequestError, match="`temperature` may only be set to 1"):
+            await talk.client.post(
+                "/v1/messages", body={**body, "thinking": thinking}, cast_to=object, options={"headers": old}
+            )
+        with pytest.raises(anthropic.BadRequestError, match="is not a valid version"):
+            await talk.whole("hello", extra_headers={"anthropic-version": "1999-01-01"})
 
 
 ACCEPTED = {

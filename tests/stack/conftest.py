@@ -1,5 +1,6 @@
 """Homes for embedded systems, emptied of processes afterwards."""
 
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stack.addresses import Options
-from stack.home import cache_folder
+from stack.home import Home, cache_folder
+from stack.servers import Servers
 from stack.stack import down
 
 
@@ -22,6 +24,8 @@ async def home() -> AsyncIterator[Path]:
         try:
             yield new
         finally:
+            for name in ("temporal", "model"):  # nobody needs their data any more, and graceful takes a second
+                await Servers(Home(new)).process(name).stop(signal.SIGKILL)
             await down(new)
 
 

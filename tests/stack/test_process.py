@@ -63,7 +63,7 @@ async def test_one_that_does_not_listen_is_killed(process: ServerProcess) -> Non
 
 async def test_a_program_that_is_not_there_is_named(process: ServerProcess) -> None:
     """The operating system's reason is in the error."""
-    with pytest.raises(CannotStart, match="The server cannot be started: .*/no/program"):
+    with pytest.raises(CannotStart, match="/no/program"):
         process.spawn(["/no/program"], env=os.environ)
 
 

@@ -18,6 +18,7 @@ from stack.stack import down, running, up
 
 SAY = "select write_message(gen_random_uuid()::text, 'agent:v1-1', 'Said', '{}')"
 COUNT = "select count(*) from messages"
+ROOT = Path(__file__).parents[2]
 
 
 async def query(url: str, statement: str) -> object:
@@ -36,7 +37,7 @@ async def start_workflow(address: str, workflow_id: str) -> None:
 async def in_another_process(home: Path, *words: str) -> Addresses:
     """What another process prints that brings the system up."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.stack.other_process", str(home), *words, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.stack.other_process", str(home), *words, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     output, _ = await process.communicate()
     return Addresses.model_validate_json(output)

@@ -1,0 +1,153 @@
+"""What happened, line by line."""
+
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from eventlog.events import (
+    EVENT_TYPES,
+    AnyEvent,
+    BudgetExceeded,
+    ErrorOccurred,
+    RequestIgnored,
+    SessionCompleted,
+    SessionPaused,
+    SessionResumed,
+    SessionTerminationRequested,
+    ToolExecutionCompleted,
+    UnknownEvent,
+    UserMessageAdded,
+)
+from projections.fold import fold
+from projections.timeline import LONGEST, TIMELINE, Line
+from tests.projections.facts import (
+    START,
+    asked,
+    asking,
+    begun,
+    completed,
+    denied,
+    expired,
+    given,
+    granted,
+    model_failed,
+    recorded,
+    replied,
+    said,
+    started,
+    thought,
+    tool_failed,
+    unknown,
+    use,
+)
+
+IMAGE = {"type": "image", "source": {}}
+LINES: list[tuple[AnyEvent, str, str]] = [
+    (started(), "ana", "started a task with claude-test"),
+    (said("hi\n there", IMAGE), "ana", "hi there [with image]"),
+    (SessionPaused(by="bo", reason="lunch"), "bo", "paused the session: lunch"),
+    (SessionPaused(by="bo"), "bo", "paused the session"),
+    (SessionResumed(by="bo"), "bo", "resumed the session"),
+    (SessionTerminationRequested(by="bo", reason="enough"), "bo", "asked to end the session: enough"),
+    (BudgetExceeded(limit="turns", allowed=2, used=2), "perdure", "the limit on turns is reached: 2 of 2"),
+    (ErrorOccurred(error_type="Odd", error_message="very"), "perdure", "error Odd: very"),
+    (SessionCompleted(completion_reason="success", summary="done"), "perdure", "session over (success): done"),
+    (asking(3, 1), "perdure", "asks claude-test, call 3, 1,234 bytes"),
+    (replied("Hello"), "model", "Hello"),
+    (replied("I look", use("a"), use("b")), "model", "I look → calls read_file a, read_file b"),
+    (replied(thought(), use("a")), "model", "calls read_file a"),
+    (replied("{", problem="no JSON"), "model", "{ (not taken: no JSON)"),
+    (replied("Once", stop_reason="max_tokens"), "model", "Once (max_tokens)"),
+    (replied(final=False), "model", "said nothing (end_turn)"),
+    (model_failed(will_retry=True), "model", "did not answer (overloaded): try later; tries again in 2 s"),
+    (model_failed(), "model", "did not answer (overloaded): try later"),
+    (begun("x"), "read_file", "begins read_file"),
+    (completed("x", "three", "lines"), "read_file", "threelines"),
+    (completed("x"), "read_file", "done, without a result"),
+    (
+        ToolExecutionCompleted(call_id="x", tool_name="draw", result=(IMAGE,), execution_time_ms=1),
+        "draw",
+        "image",
+    ),
+    (tool_failed("x", kind="timeout"), "read_file", "failed (timeout): no such file"),
+    (tool_failed("x", will_retry=True), "read_file", "failed (error): no such file; tries again"),
+    (unknown("x"), "write_file", "may have happened or not: The process died."),
+    (asked("x"), "perdure", "asks for approval (high risk): May x write?"),
+    (granted("x", comment="fine"), "bo", "approved x: fine"),
+    (granted("x", edited={"path": "ä"}), "bo", 'approved x, with {"path": "ä"}'),
+    (denied("x"), "bo", "denied x: not on a Friday"),
+    (expired("x"), "perdure", "nobody answered in time: x"),
+    (
+        RequestIgnored(request="approve", by="bo", problem="too late"),
+        "bo",
+        "asked for approve, which changed nothing: too late",
+    ),
+    (UnknownEvent(type_name="Later", data={"a": 1}), "perdure", 'Later {"a": 1}'),
+]
+
+
+@pytest.mark.parametrize(("event", "actor", "text"), LINES)
+def test_every_event_has_its_words(event: AnyEvent, actor: str, text: str) -> None:
+    """Who did it, and what, in one line."""
+    (line,) = fold(TIMELINE, given(event)).lines
+    assert (line.actor, line.text) == (actor, text)
+
+
+def test_no_kind_of_event_is_forgotten() -> None:
+    """The table above has a line for each class there is."""
+    assert {event.type for event, _, _ in LINES} == set(EVENT_TYPES)
+    assert len(EVENT_TYPES) == len(get_args(get_args(AnyEvent)[0]))
+
+
+def test_a_line_says_when_and_how_long() -> None:
+    """Time of day, time since the start, and duration where something took time."""
+    lines = fold(TIMELINE, [recorded(0, started(), after=5), recorded(1, replied("ok"), after=7.5)]).lines
+    assert lines[1] == Line(
+        position=1,
+        kind="LLMResponseReceived",
+        time=START + timedelta(seconds=7.5),
+        since_start=timedelta(seconds=2.5),
+        actor="model",
+        text="ok",
+        duration_ms=1500,
+    )
+    assert lines[0].duration_ms is None
+
+
+def test_time_never_runs_backwards_from_the_start() -> None:
+    """The database's clock is not monotonic; nothing happens before the beginning."""
+    lines = fold(TIMELINE, [recorded(0, started(), after=5), recorded(1, said("hi"), after=4)]).lines
+    assert lines[1].since_start == timedelta(0)
+
+
+def test_calls_are_named_by_their_titles() -> None:
+    """A reader meets the words the model's call was given, not its id."""
+    lines = fold(TIMELINE, given(started(), said("hi"), replied(use("a")), begun("a"), denied("a"))).lines
+    assert [line.text for line in lines[3:]] == ["begins read_file a", "denied read_file a: not on a Friday"]
+
+
+def test_an_unknown_event_is_shown_as_itself() -> None:
+    """Its own name is its kind."""
+    assert fold(TIMELINE, given(UnknownEvent(type_name="Later", data={}))).lines[0].kind == "Later"
+
+
+@pytest.mark.parametrize("long", ["x" * 10_000, "x " * 10_000, "\n" * 10_000 + "x"])
+def test_long_content_is_clipped(long: str) -> None:
+    """A line is never longer than a line."""
+    (line,) = fold(TIMELINE, given(said(long))).lines
+    assert len(line.text) <= LONGEST
+    assert line.text.endswith("…")
+
+
+def test_control_characters_never_reach_a_terminal() -> None:
+    """What a tool or a person says cannot colour, clear or reverse the screen."""
+    (line,) = fold(TIMELINE, given(UserMessageAdded(message="a\x1b[31mb\u202ec\ud800", sender="\x07ana"))).lines
+    assert line.text.isprintable()
+    assert line.actor.isprintable()
+
+
+def test_a_line_is_never_blank() -> None:
+    """A message without visible words still has its line."""
+    (line,) = fold(TIMELINE, given(UserMessageAdded(message=" \n", sender=""))).lines
+    assert (line.actor, line.text) == ("nobody", "nothing")
