@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -10,13 +11,15 @@ from temporalio.runtime import Runtime
 
 from eventlog.pool import PoolTerms
 from eventlog.postgres import PostgresEventLog
-from llm.anthropic import AnthropicModel
-from llm.clients import AnthropicClient, anthropic_client, bedrock_client, vertex_client
 from llm.messages import ModelTerms
 from llm.pricing import Prices
 from settings import Settings
 from tools.plugins import load_tools
 from tools.workbench import Workbench
+
+if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model
+    from llm.anthropic import AnthropicModel
+    from llm.clients import AnthropicClient
 
 SYSTEM = """\
 You are a careful agent with tools. You work in a folder that is your workspace; paths are relative to it.
@@ -99,8 +102,10 @@ def lay_out_tools(settings: Settings) -> Workbench:
 
 
 @asynccontextmanager
-async def open_model(settings: Settings, places: Places) -> AsyncIterator[AnthropicModel]:
+async def open_model(settings: Settings, places: Places) -> AsyncIterator["AnthropicModel"]:
     """The model that the settings name, for the block's duration."""
+    from llm.anthropic import AnthropicModel
+
     model = AnthropicModel(_model_client(settings, places))
     try:
         yield model
@@ -108,7 +113,9 @@ async def open_model(settings: Settings, places: Places) -> AsyncIterator[Anthro
         await model.close()
 
 
-def _model_client(settings: Settings, places: Places) -> AnthropicClient:
+def _model_client(settings: Settings, places: Places) -> "AnthropicClient":
+    from llm.clients import anthropic_client, bedrock_client, vertex_client
+
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else None
     match settings.provider:
         case "anthropic":

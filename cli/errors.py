@@ -8,7 +8,8 @@
         ├── NothingRunning        no address is set and no stack is up
         ├── TemporalUnreachable
         ├── DatabaseUnreachable
-        └── NoWorker              nobody works on the task queue
+        ├── NoWorker              nobody works on the task queue
+        └── WorkerDoesNotStart
 
 Each has a `kind`, a stable word for scripts, and a `remedy`, what to do about it.
 """
@@ -80,3 +81,9 @@ class NoWorker(Unreachable):
     """Requests can be delivered only where a worker runs, and none does."""
 
     kind = "no_worker"
+
+
+class WorkerDoesNotStart(Unreachable):
+    """The worker that was to be kept running ends at once."""
+
+    kind = "worker"

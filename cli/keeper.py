@@ -1,14 +1,16 @@
 """A worker as a child process that is started again whenever it dies."""
 
 import asyncio
+import json
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from cli.errors import ClientError
+from cli.errors import WorkerDoesNotStart
 from settings import Settings
 from stack.log import tail
 
@@ -45,19 +47,24 @@ class WorkerKeeper:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start it and wait until it works; raises where it cannot."""
+        """Start it and wait until it works; raises `WorkerDoesNotStart` with its own words."""
         process = await self._spawn()
         if process.stdout is None:
             raise AssertionError("its stdout is a pipe")
+        said = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_TIMEOUT):
-                if b'"pid"' in await process.stdout.readline():
-                    return
-        code = process.returncode if process.returncode is not None else "no answer"
-        raise ClientError(
-            f"the worker does not start (exit code {code}):\n{tail(self.log)}",
-            kind="worker",
-            remedy=f"its log is {self.log}; without a worker: perdure up --no-worker",
+                said = await process.stdout.readline()
+        answer = json.loads(said) if said.strip() else {}
+        if "pid" not in answer:
+            raise self._not_started(answer.get("error"))
+
+    def _not_started(self, error: Mapping[str, str] | None) -> WorkerDoesNotStart:
+        why = error["message"] if error else f"it says nothing; the last lines of its log:\n{tail(self.log, 3)}"
+        remedy = error.get("remedy") if error else None
+        return WorkerDoesNotStart(
+            f"the worker does not start: {why}",
+            remedy=remedy or f"its log is {self.log}; without a worker: perdure up --no-worker",
         )
 
     async def keep(self) -> None:

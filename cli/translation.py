@@ -2,12 +2,17 @@
 
 import errno
 
-from cli.errors import BadUsage, ClientError, DatabaseUnreachable, Unreachable
-from eventlog.log import LogError, LogUnavailable
+from temporalio.service import RPCError
+
+from cli.errors import BadUsage, ClientError, DatabaseUnreachable, TemporalUnreachable, Unreachable
+from eventlog.log import LogError, LogMisconfigured, LogUnavailable
 from eventlog.streams import InvalidName
+from llm.errors import ModelRefusesRequest
 from stack.errors import StackError
+from tools.errors import ToolError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_DOCTOR = "`perdure doctor` looks at every part"
 
 
 def translated(error: Exception) -> ClientError | None:
@@ -15,15 +20,25 @@ def translated(error: Exception) -> ClientError | None:
     match error:
         case InvalidName():
             return BadUsage(str(error))
+        case LogMisconfigured():
+            return DatabaseUnreachable(str(error), remedy=_DOCTOR, kind="database_misconfigured")
         case LogUnavailable():
             return DatabaseUnreachable(
                 f"the log cannot be reached: {error}",
-                remedy="start it with `perdure up`, or check DATABASE_URL; `perdure doctor` looks at every part",
+                remedy=f"start it with `perdure up`, or check DATABASE_URL; {_DOCTOR}",
             )
         case LogError():
             return ClientError(f"the log refuses: {error}", kind="log")
         case StackError():
             return Unreachable(error.problem, kind="stack", remedy=error.remedy)
+        case RPCError():
+            return TemporalUnreachable(f"Temporal says: {error.message}", remedy=_DOCTOR)
+        case RuntimeError() if "Failed client connect" in str(error):
+            return TemporalUnreachable("Temporal does not answer", remedy=f"check TEMPORAL_ADDRESS; {_DOCTOR}")
+        case ToolError():
+            return BadUsage(str(error), kind="plugin", remedy="correct PERDURE_PLUGINS, or the plugin")
+        case ModelRefusesRequest():
+            return BadUsage(error.message, kind="settings")
         case OSError(errno=number) if number in _NO_ROOM:
             return ClientError(f"the answer cannot be written: {error.strerror}", kind="output")
         case _:

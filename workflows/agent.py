@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -35,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.doors import Doors, mistakes
     from workflows.face import Face
     from workflows.options import LOG, MODEL, tool_options
+
+T = TypeVar("T")
 
 
 class Outcome(Frozen):
@@ -75,7 +77,10 @@ class AgentWorkflow(Doors):
     @workflow.run
     async def run(self, start: Any = None, resumed: Resumed | None = None) -> Outcome:
         """Open the session and take one step after another."""
-        await self._open(start, resumed)
+        try:
+            await _to_the_end(self._open(start, resumed))
+        except asyncio.CancelledError:
+            await self._cancel()
         while not isinstance(step := self._next(), Ended):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
@@ -244,6 +249,9 @@ class AgentWorkflow(Doors):
     # -- what is known -------------------------------------------------------------------------
 
     async def _tell(self, key: str, request: Request) -> Learned:
+        return await _to_the_end(self._tell_in_turn(key, request))
+
+    async def _tell_in_turn(self, key: str, request: Request) -> Learned:
         await workflow.wait_condition(lambda: self.session.started)
         async with self._telling:
             learned = await workflow.execute_activity_method(
@@ -273,6 +281,16 @@ class AgentWorkflow(Doors):
         if runtime is None or started_at is None:
             return None
         return started_at + timedelta(seconds=runtime) - workflow.now()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do this even where the workflow is cancelled meanwhile; the cancellation comes after it."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _let_go(task: asyncio.Task[None]) -> None:

@@ -1,14 +1,16 @@
 """People: approvals, messages, pauses and ends, by signal as by hand and by update."""
 
+import asyncio
+
 import pytest
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from eventlog.events import ApprovalGranted, RequestIgnored, ToolExecutionCompleted, ToolExecutionRequested
 from stack.scripted.answers import Reply
 from tests.workflow.conftest import Play
 from tests.workflow.hands import launch, look
-from tests.workflow.world import World
+from tests.workflow.world import PATIENCE, World
 
 ASK = {"launch": [Reply.tools(("launch", {"word": "it"}, "call_1")), Reply.text("done")]}
 
@@ -116,9 +118,16 @@ async def test_queries_tell_the_state_and_what_waits(play: Play) -> None:
 async def test_search_attributes_say_who_waits(play: Play) -> None:
     """Status, tenant and number of open questions are set on the workflow."""
     _, handle = await asking(play, tenant="acme")
+    expected = {"PerdureStatus": "waiting", "PerdureTenant": "acme", "PerdurePending": 1}
+    async with asyncio.timeout(PATIENCE):
+        while await shown(handle) != expected:
+            await asyncio.sleep(0.05)
+
+
+async def shown(handle: WorkflowHandle[object, object]) -> dict[str, object]:
+    """Our search attributes of a workflow."""
     attributes = (await handle.describe()).typed_search_attributes
-    shown = {pair.key.name: pair.value for pair in attributes if pair.key.name.startswith("Perdure")}
-    assert shown == {"PerdureStatus": "waiting", "PerdureTenant": "acme", "PerdurePending": 1}
+    return {pair.key.name: pair.value for pair in attributes if pair.key.name.startswith("Perdure")}
 
 
 async def test_a_chat_waits_for_the_next_message_and_ends_when_nobody_comes(play: Play) -> None:
@@ -169,3 +178,15 @@ async def test_a_session_is_stopped_in_the_middle_of_a_model_call(play: Play, ho
         await handle.cancel()
     await world.until(handle.id, lambda session: session.completed == "terminated")
     assert (await world.types(handle.id))[-2:] == ["SessionTerminationRequested", "SessionCompleted"]
+
+
+async def test_a_session_cancelled_at_its_start_has_an_end_too(play: Play) -> None:
+    """Whenever the cancellation comes, the stream says how the session ended."""
+    world = await play({"talk": [Reply.text("word " * 400).at_pace(0.2, chunk=5)]})
+    handle = await world.start("talk")
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await world.done(handle)
+    types = await world.types(handle.id)
+    assert types[0] == "SessionStarted"
+    assert types[-1] == "SessionCompleted"

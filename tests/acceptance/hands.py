@@ -1,0 +1,90 @@
+"""Tools whose effects stand in a ledger and whose calls can be held at a gate: a worker loads them as its plugin."""
+
+import os
+import signal
+import time
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tests.acceptance.ledger import Gates, Ledger, Line, What
+from tools.context import ToolContext
+from tools.errors import ToolFailed
+from tools.tool import tool
+
+Hold = Annotated[Literal["no", "before", "after"], Field(description="Whether to wait before the effect or after it.")]
+
+
+@tool(effect="read_only", timeout=120)
+def look(context: ToolContext, hold: Hold = "no") -> str:
+    """Look at the world."""
+    return _act("look", context, hold)
+
+
+@tool(effect="idempotent", timeout=120)
+def put(context: ToolContext, hold: Hold = "no") -> str:
+    """Put something where it belongs; twice is once."""
+    return _act("put", context, hold)
+
+
+@tool(effect="unsafe", timeout=120)
+def fire(context: ToolContext, hold: Hold = "no") -> str:
+    """Do something that cannot be undone."""
+    return _act("fire", context, hold)
+
+
+def _look_it_up(context: ToolContext, hold: Hold) -> str:  # noqa: ARG001 - a reconcile takes the tool's arguments
+    if Ledger(context.workspace).lines("acted", context.thread_id, context.call_id):
+        return "it was booked"
+    raise ToolFailed("it was not booked")
+
+
+@tool(effect="unsafe", timeout=120, reconcile=_look_it_up)
+def book(context: ToolContext, hold: Hold = "no") -> str:
+    """Do something that cannot be undone, but can be looked up."""
+    return _act("book", context, hold)
+
+
+@tool(effect="unsafe", timeout=120, approval="always", risk="high")
+def launch(context: ToolContext, hold: Hold = "no") -> str:
+    """Do something that somebody must allow."""
+    return _act("launch", context, hold)
+
+
+@tool(effect="read_only", timeout=120)
+def poison(context: ToolContext) -> str:
+    """Kill the process that runs it."""
+    _note("began", "poison", context)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "unreachable"
+
+
+@tool(effect="unsafe", timeout=120)
+def venom(context: ToolContext) -> str:
+    """Kill the process that runs it, after the effect."""
+    _note("began", "venom", context)
+    _note("acted", "venom", context)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "unreachable"
+
+
+def _act(name: str, context: ToolContext, hold: Hold) -> str:
+    _note("began", name, context)
+    if hold == "before":
+        _wait(context)
+    _note("acted", name, context)
+    if hold == "after":
+        _wait(context)
+    return f"{name} done"
+
+
+def _note(what: What, name: str, context: ToolContext) -> None:
+    line = Line(what, name, context.thread_id, context.call_id, context.idempotency_key, os.getpid())
+    Ledger(context.workspace).write(line)
+
+
+def _wait(context: ToolContext) -> None:
+    gates = Gates(context.workspace)
+    while not gates.is_open(context.call_id):
+        context.stop_if_cancelled()
+        time.sleep(0.01)
