@@ -1,7 +1,5 @@
 """The `perdure` command: the groups of commands in `cli/`, put together and brought to an end."""
 
-import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -12,13 +10,14 @@ from typing import Annotated, TextIO
 
 import typer
 
+from cli import demo, look, people, prompt, service, start
 from cli.command import Config, Globals, Json, open_nowhere, shown
 from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.output import Output
 
-GROUPS = ("service", "start", "look", "people", "prompt", "demo")
-"""Modules of `cli/`, each with a `register(app)`; the order is that of the help. One that is not there is left out."""
+GROUPS = (service, start, look, people, prompt, demo)
+"""Each adds its commands with `register(app)`; the order is that of the help."""
 
 
 def build() -> typer.Typer:
@@ -35,8 +34,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_globals)
     for group in GROUPS:
-        if importlib.util.find_spec(f"cli.{group}") is not None:
-            importlib.import_module(f"cli.{group}").register(app)
+        group.register(app)
     return app
 
 

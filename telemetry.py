@@ -30,13 +30,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import activity, client, worker, workflow
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
+from activities.spans import CAPTURE_CONTENT
 from activities.steps import InThread, Learned, ModelStep, ToolStep
 from eventlog.events import SessionCompleted
 from settings import Settings
 
 SERVICE = "perdure"
-CAPTURE_CONTENT = "perdure.capture_content"
-"""Stands, true, in the OpenTelemetry context of an activity whose spans may show what was said."""
 TALKATIVE = ("anthropic", "httpx2", "httpcore2", "urllib3")
 """Libraries that log requests: quiet unless what was said may be shown."""
 

@@ -87,7 +87,10 @@ class Journal:
     ) -> Outcome:
         """Append one event under the id of `key`."""
         entry = Entry(self.id_of(step, key), event, _metadata(step, event, author))
-        return await self._log.append(step.stream, entry, expected_version)
+        outcome = await self._log.append(step.stream, entry, expected_version)
+        told = {"event_id": str(entry.id), "event_type": event.type, "outcome": type(outcome).__name__}
+        activity.logger.info("event_appended", extra=told)
+        return outcome
 
 
 def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:

@@ -70,11 +70,10 @@ class ModelActivities:
         call = await self._prepare(step)
         intent = await self._intend(step, call)
         began = time.monotonic()
-        try:
-            reply = await self._ask(call, intent, pulse)
-        except ModelError as error:
-            return await self._failed(step, call.author.because(intent), error)
-        return await self._record(step, call, intent, reply, round((time.monotonic() - began) * 1000))
+        answer = await self._ask(call, intent, pulse)
+        if isinstance(answer, ModelError):
+            return await self._failed(step, call.author.because(intent), answer)
+        return await self._record(step, call, intent, answer, round((time.monotonic() - began) * 1000))
 
     async def _prepare(self, step: ModelStep) -> Call:
         def see(transcript: Transcript) -> tuple[SessionStarted, ModelRequest, Author]:
@@ -104,11 +103,14 @@ class ModelActivities:
         intent = await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
         return intent.id
 
-    async def _ask(self, call: Call, intent: UUID, pulse: Pulse) -> ModelReply:
-        with chat_span(call.request) as span:
-            reply = await self._model.answer(call.request, idempotency_key=str(intent), progress=pulse.note)
-            span.tell(reply)
-        _refuse_ambiguous(reply)
+    async def _ask(self, call: Call, intent: UUID, pulse: Pulse) -> ModelReply | ModelError:
+        try:
+            with chat_span(call.request) as span:
+                reply = await self._model.answer(call.request, idempotency_key=str(intent), progress=pulse.note)
+                span.tell(reply)
+            _refuse_ambiguous(reply)
+        except ModelError as error:
+            return error
         return reply
 
     async def _failed(self, step: ModelStep, author: Author, error: ModelError) -> Learned:

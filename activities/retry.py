@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -21,4 +21,9 @@ def pause_before(retry: int, retry_after: float | None = None) -> float:
 
 def try_again(kind: str, problem: str, pause: float) -> ApplicationError:
     """The error that makes Temporal run this activity again after `pause` seconds."""
-    return ApplicationError(problem, type=kind, next_retry_delay=timedelta(seconds=max(pause, 0.001)))
+    return ApplicationError(
+        problem,
+        type=kind,
+        next_retry_delay=timedelta(seconds=max(pause, 0.001)),
+        category=ApplicationErrorCategory.BENIGN,  # it is in the log as an event; a stack trace tells nobody more
+    )

@@ -1,16 +1,20 @@
 """OpenTelemetry spans of model calls and tools, by the GenAI semantic conventions. No content is put in by default."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.util.types import AttributeValue
 from temporalio import activity
 
 from llm.messages import ModelReply, ModelRequest
+from tools.toolbox import Planned, Succeeded, ToolResult
 
+CAPTURE_CONTENT = "perdure.capture_content"
+"""Stands, true, in the OpenTelemetry context of an activity whose spans may show what was said."""
 _TRACER = "perdure"
 
 
@@ -34,6 +38,21 @@ class ChatSpan:
                 "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
             }
         )
+        _show(self.span, {"gen_ai.output.messages": [{"role": "assistant", "content": list(reply.content)}]})
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpan:
+    """The span of one tool call."""
+
+    span: Span
+
+    def tell(self, result: ToolResult | None) -> None:
+        """Add what came of it."""
+        if isinstance(result, Succeeded):
+            _show(self.span, {"gen_ai.tool.call.result": list(result.result)})
+        else:
+            self.span.set_attribute("error.type", result.kind if result else "outcome_unknown")
 
 
 @contextmanager
@@ -48,18 +67,28 @@ def chat_span(request: ModelRequest) -> Iterator[ChatSpan]:
     }
     name = f"chat {request.terms.name}"
     with trace.get_tracer(_TRACER).start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes) as span:
+        messages = [message.model_dump() for message in request.messages]
+        _show(span, {"gen_ai.system_instructions": request.system, "gen_ai.input.messages": messages})
         yield ChatSpan(span)
 
 
 @contextmanager
-def tool_span(name: str, call_id: str) -> Iterator[Span]:
+def tool_span(planned: Planned, call_id: str) -> Iterator[ToolSpan]:
     """The span around one tool; exceptions are recorded."""
     attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": name,
+        "gen_ai.tool.name": planned.name,
         "gen_ai.tool.call.id": call_id,
         "gen_ai.tool.type": "function",
         "gen_ai.conversation.id": activity.info().workflow_id or "",
     }
-    with trace.get_tracer(_TRACER).start_as_current_span(f"execute_tool {name}", attributes=attributes) as span:
-        yield span
+    name = f"execute_tool {planned.name}"
+    with trace.get_tracer(_TRACER).start_as_current_span(name, attributes=attributes) as span:
+        _show(span, {"gen_ai.tool.call.arguments": planned.arguments})
+        yield ToolSpan(span)
+
+
+def _show(span: Span, content: Mapping[str, object]) -> None:
+    """Put content on a span, where that is allowed."""
+    if span.is_recording() and context.get_value(CAPTURE_CONTENT):
+        span.set_attributes({key: json.dumps(value, default=str) for key, value in content.items()})

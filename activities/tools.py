@@ -122,10 +122,12 @@ class ToolActivities:
     async def _act(self, attempt: Attempt, intent: Intent, pulse: Pulse) -> ToolResult | None:
         """The tool's result; None where nobody can know it."""
         context = self._context(attempt, intent.id, pulse)
-        with tool_span(attempt.call.name, attempt.call.id):
-            if intent.fresh or attempt.planned.effect != "unsafe":
-                return await self._toolbox.run(attempt.planned, context)
-            return await self._toolbox.reconcile(attempt.planned, context)
+        with tool_span(attempt.planned, attempt.call.id) as span:
+            again = intent.fresh or attempt.planned.effect != "unsafe"
+            make = self._toolbox.run if again else self._toolbox.reconcile
+            result = await make(attempt.planned, context)
+            span.tell(result)
+        return result
 
     def _context(self, attempt: Attempt, intent: UUID, pulse: Pulse) -> ToolContext:
         return ToolContext(

@@ -3,10 +3,11 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
+from temporalio.client import Interceptor
 
 from bootstrap import Places, connect_temporal, open_log
 from cli.command import DEBUG
@@ -53,10 +54,27 @@ async def connected(settings: Settings) -> AsyncIterator[Threads]:
     """The programmatic client, for as long as the block runs."""
     quiet_logs()
     where = await places(settings)
-    # Lazy: what needs the log only works without Temporal.
-    client = await connect_temporal(settings, where.temporal, lazy=True)
-    async with open_log(settings, where.database) as log:
-        yield Threads(client, log, settings)
+    with _traced(settings) as interceptors:
+        # Lazy: what needs the log only works without Temporal.
+        client = await connect_temporal(settings, where.temporal, lazy=True, interceptors=interceptors)
+        async with open_log(settings, where.database) as log:
+            yield Threads(client, log, settings)
+
+
+@contextmanager
+def _traced(settings: Settings) -> Iterator[Sequence[Interceptor]]:
+    """What makes spans of the messages that are sent, where traces are wanted."""
+    if settings.traces == "none":
+        yield []
+        return
+    from telemetry import Telemetry, configure_tracing
+
+    provider = configure_tracing(settings)
+    try:
+        yield [Telemetry(settings, provider)]
+    finally:
+        if provider is not None:
+            provider.shutdown()
 
 
 def quiet_logs() -> None:

@@ -4,15 +4,19 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
 from cli.errors import BadUsage
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from eventlog.events import Limits
     from eventlog.streams import ThreadId
+
+M = TypeVar("M", bound="BaseModel")
 
 Thread = Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.", show_default=False)]
 Message = Annotated[
@@ -47,7 +51,10 @@ def thread_id(text: str) -> "ThreadId":
 
 def message(text: str) -> str:
     """What to say: the argument itself, or all of stdin where it is `-`."""
-    said = sys.stdin.read() if text == "-" else text
+    try:
+        said = sys.stdin.read() if text == "-" else text
+    except UnicodeDecodeError as error:
+        raise BadUsage(f"what is piped in is no text: {error}") from error
     if not said.strip():
         raise BadUsage("there is no message", remedy="say something, or pipe it in and give - as the message")
     return said
@@ -119,6 +126,16 @@ def seconds(option: str, text: str | None) -> float | None:
     if not (math.isfinite(value) and value > 0):
         raise BadUsage(f"{option} {text} is no duration", remedy="write seconds, or 90s, 15m, 8h, 7d")
     return value
+
+
+def made(kind: "type[M]", **fields: object) -> "M":
+    """A request of these fields; raises `BadUsage` that lists what is wrong with them."""
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise BadUsage(f"this cannot be asked: {mistakes(error)}") from error
 
 
 def mistakes(error: Any) -> str:

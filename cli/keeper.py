@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -31,15 +32,23 @@ logger = structlog.get_logger()
 class WorkerKeeper:
     """Keeps one worker running. It dies with its keeper, even where that is killed: its stdin is then closed."""
 
-    def __init__(self, config: Path | None, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: Path | None,
+        settings: Settings,
+        *,
+        name: str = "worker",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._command = [sys.executable, str(_CLIENT), "worker", "--json", "--while-stdin"]
         if config is not None:
             self._command += ["--config", str(config)]
+        self._environment = {**os.environ, **(environment or {})}
         self._grace = settings.graceful_shutdown_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._pause = FIRST_PAUSE
         self._started = 0.0
-        self.log = settings.home / "logs" / "worker.log"
+        self.log = settings.home / "logs" / f"{name}.log"
 
     @property
     def pid(self) -> int | None:
@@ -92,6 +101,14 @@ class WorkerKeeper:
             process.kill()
             await process.wait()
 
+    async def kill(self) -> int | None:
+        """End it at once, as a power failure would; its exit code."""
+        if self._process is None:
+            return None
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        return await self._process.wait()
+
     async def _spawn(self) -> asyncio.subprocess.Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -100,6 +117,7 @@ class WorkerKeeper:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,  # Ctrl-C is for the keeper, which then stops it gracefully
             )
         self._started = time.monotonic()

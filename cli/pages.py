@@ -77,8 +77,8 @@ def thread_page(page: Console, report: ThreadReport, lines: Sequence[Line]) -> N
 
 
 def _why(report: ThreadReport) -> list[str]:
-    words = [report.summary, f"the model could not be asked: {report.problem}" if report.problem else None]
-    return [each for each in words if each]
+    """What is said of its state; a task ends with its problem, which is then not said twice."""
+    return list(dict.fromkeys(each for each in (report.summary, report.problem) if each))
 
 
 def counts(report: ThreadReport) -> list[str]:

@@ -56,14 +56,16 @@ async def approve(
     signal: Signal = False,
 ) -> None:
     """Allow one tool call, once, with exactly the arguments that were asked about."""
-    from cli.given import json_object, thread_id
+    from cli.given import json_object, made, thread_id
     from projections.requests import Approve
 
     edited = json_object("--edit", edit)
     async with run.threads() as threads:
         id_ = thread_id(thread)
         call_id = await threads.call(id_, call)
-        request = Approve(call_id=call_id, approver=run.settings.principal, comment=comment, edited_arguments=edited)
+        request = made(
+            Approve, call_id=call_id, approver=run.settings.principal, comment=comment, edited_arguments=edited
+        )
         await _tell(run, threads, id_, request, signal=signal)
 
 
@@ -75,7 +77,7 @@ async def deny(
     signal: Signal = False,
 ) -> None:
     """Forbid one tool call. The model reads the reason, and goes on without."""
-    from cli.given import thread_id
+    from cli.given import made, thread_id
     from projections.requests import Deny
 
     if not reason:
@@ -83,7 +85,7 @@ async def deny(
     async with run.threads() as threads:
         id_ = thread_id(thread)
         call_id = await threads.call(id_, call)
-        request = Deny(call_id=call_id, approver=run.settings.principal, reason=reason)
+        request = made(Deny, call_id=call_id, approver=run.settings.principal, reason=reason)
         await _tell(run, threads, id_, request, signal=signal)
 
 
@@ -104,30 +106,30 @@ async def pending(
 
 async def pause(run: Invocation, thread: Thread, reason: Reason = None, signal: Signal = False) -> None:
     """Begin nothing new in a thread until it is resumed; what runs is finished."""
-    from cli.given import thread_id
+    from cli.given import made, thread_id
     from projections.requests import Pause
 
     async with run.threads() as threads:
-        request = Pause(by=run.settings.principal, reason=reason)
+        request = made(Pause, by=run.settings.principal, reason=reason)
         await _tell(run, threads, thread_id(thread), request, signal=signal)
 
 
 async def resume(run: Invocation, thread: Thread, signal: Signal = False) -> None:
     """Let a paused thread go on; also one that waits because its model could not be asked."""
-    from cli.given import thread_id
+    from cli.given import made, thread_id
     from projections.requests import Resume
 
     async with run.threads() as threads:
-        await _tell(run, threads, thread_id(thread), Resume(by=run.settings.principal), signal=signal)
+        await _tell(run, threads, thread_id(thread), made(Resume, by=run.settings.principal), signal=signal)
 
 
 async def terminate(run: Invocation, thread: Thread, reason: Reason = None, signal: Signal = False) -> None:
     """End a thread now. What it did stays in the log."""
-    from cli.given import thread_id
+    from cli.given import made, thread_id
     from projections.requests import Terminate
 
     async with run.threads() as threads:
-        request = Terminate(by=run.settings.principal, reason=reason)
+        request = made(Terminate, by=run.settings.principal, reason=reason)
         await _tell(run, threads, thread_id(thread), request, signal=signal)
 
 

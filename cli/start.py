@@ -120,9 +120,7 @@ async def start(
 
 
 def _request(settings: "Settings", model: str | None, given: dict[str, object]) -> "StartSession":
-    from pydantic import ValidationError
-
-    from cli.given import mistakes
+    from cli.given import made
     from llm.messages import ModelTerms
     from projections.answer import schema_problem
     from projections.requests import StartSession
@@ -132,10 +130,7 @@ def _request(settings: "Settings", model: str | None, given: dict[str, object]) 
     if model is not None:
         terms = ModelTerms(name=model, max_tokens=settings.max_tokens, thinking_tokens=settings.thinking_tokens)
         given = {**given, "model": terms}
-    try:
-        return StartSession.model_validate({"tenant": settings.tenant, "principal": settings.principal, **given})
-    except ValidationError as error:
-        raise BadUsage(f"the thread cannot be started like this: {mistakes(error)}") from error
+    return made(StartSession, **{"tenant": settings.tenant, "principal": settings.principal, **given})
 
 
 async def _started(run: Invocation, threads: "Threads", started: "Started", *, wait: bool) -> ExitCode:
@@ -171,13 +166,13 @@ async def continue_(
 ) -> ExitCode:
     """Say something more to a thread. With --wait, prints what it answers."""
     from cli.attending import attend
+    from cli.given import made, thread_id
     from cli.given import message as message_of
-    from cli.given import thread_id
     from cli.pages import answer_page, said_page
     from projections.requests import Say
 
     id_ = thread_id(thread)
-    said = Say(message=message_of(message), sender=run.settings.principal)
+    said = made(Say, message=message_of(message), sender=run.settings.principal)
     async with run.threads() as threads:
         before = (await threads.report(id_)).position
         position = await threads.say(id_, said, signal=signal)

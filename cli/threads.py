@@ -15,6 +15,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from cli.abbreviation import meant
 from cli.answers import PendingApproval, ThreadLine, ThreadReport
 from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.following import Progress, closed, follow, without_end
@@ -196,10 +197,7 @@ class Threads:
             return abbreviation
         if reading.session.completed is not None:
             raise _ended(thread, reading.session.completed)
-        found = _matching(ids, abbreviation)
-        if len(found) == 1:
-            return found[0]
-        raise _unclear(thread, abbreviation, ids, found)
+        return meant(thread, abbreviation, ids)
 
     async def events(self, thread: ThreadId, at: int | None = None) -> AsyncGenerator[Recorded]:
         """Everything that happened, in order, up to and including position `at`."""
@@ -290,20 +288,3 @@ def _ended(thread: ThreadId, reason: str) -> Refused:
 
 def _unknown(thread: ThreadId) -> NotFound:
     return NotFound(f"there is no thread {thread}", remedy="`perdure list` shows the threads there are")
-
-
-def _matching(ids: list[str], abbreviation: str | None) -> list[str]:
-    """The ids an abbreviation can mean: those that begin with it, else those that contain it."""
-    if abbreviation is None:
-        return ids
-    return [id_ for id_ in ids if id_.startswith(abbreviation)] or [id_ for id_ in ids if abbreviation in id_]
-
-
-def _unclear(thread: ThreadId, abbreviation: str | None, ids: list[str], found: list[str]) -> NotFound | Refused:
-    if not ids:
-        return NotFound(f"no call of thread {thread} waits for an answer", remedy="`perdure pending` shows what waits")
-    choice = ", ".join(found or ids)
-    if not found:
-        return NotFound(f"no call like {abbreviation!r} waits for an answer", remedy=f"waiting: {choice}")
-    named = "several calls wait" if abbreviation is None else f"{abbreviation!r} could mean several calls"
-    return Refused(f"{named} in thread {thread}", remedy=f"say which: {choice}", kind="ambiguous")

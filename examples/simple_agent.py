@@ -2,6 +2,8 @@
 
 perdure up                                     # in another terminal
 python examples/simple_agent.py "What is 6 * 7?"
+
+It waits for as long as it takes; put `asyncio.timeout` around `ask` where somebody waits for you.
 """
 
 import asyncio

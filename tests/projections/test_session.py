@@ -88,6 +88,7 @@ ORDERS: list[tuple[AnyEvent, ...]] = [
     (completed("a"), tool_failed("b"), said("hurry")),
     (asked("a"), granted("a"), said("hurry")),
     (denied("b"), completed("a")),
+    (said("one"), said("two"), completed("b")),
 ]
 
 

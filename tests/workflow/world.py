@@ -109,7 +109,7 @@ class World:
 @asynccontextmanager
 async def world(
     address: str,
-    log_url: str,
+    log_at: str | EventLog,
     workspace: Path,
     conversations: dict[str, Sequence[Step]],
     tools: Sequence[Tool] = (),
@@ -120,7 +120,7 @@ async def world(
     chosen = Settings(task_queue=queue, workspace=workspace, graceful_shutdown_seconds=1, **settings)
     async with AsyncExitStack() as exits:
         model = await exits.enter_async_context(ScriptedServer(Playbook(conversations)))
-        log = await exits.enter_async_context(PostgresEventLog.connect(log_url))
+        log = await exits.enter_async_context(PostgresEventLog.connect(log_at)) if isinstance(log_at, str) else log_at
         client = await Client.connect(address, data_converter=pydantic_data_converter)
         adapter = AnthropicModel(anthropic_client(api_key="key", base_url=model.url))
         exits.push_async_callback(adapter.close)

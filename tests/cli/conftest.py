@@ -1,0 +1,120 @@
+"""The real command, run as a process of its own, and threads for it to ask about."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.threads import Threads
+from stack.scripted.answers import Reply
+from tests.conftest import Database
+from tests.workflow.conftest import Play, play  # noqa: F401 - a fixture
+from tests.workflow.world import World
+
+CLIENT = Path(__file__).parents[2] / "client.py"
+PATIENCE = 60.0
+"""Seconds after which a test gives up on a command; nothing is measured by it."""
+WRITE = ("write_file", {"path": "report.md", "content": "all is well\n"})
+CONVERSATIONS = {
+    "hello": [Reply.text("Good day.")],
+    "talk": [Reply.text("What about?"), Reply.text("I see.")],
+    "write": [Reply.tools(WRITE, text="I will write it."), Reply.text("It is written.")],
+    "write two": [Reply.tools((*WRITE, "toolu_aaa1"), (*WRITE, "toolu_aab2")), Reply.text("Both are written.")],
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it answered."""
+        return json.loads(self.out)
+
+
+class Perdure:
+    """The command, with a home and settings of its own."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = {**inherited, "PERDURE_HOME": str(folder / "home"), **settings}
+
+    async def spawn(self, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
+        """Start it, and leave it running."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            CLIENT,
+            *arguments,
+            cwd=self.folder,
+            env={**self.environment, **settings},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def __call__(self, *arguments: str, **settings: str) -> Ended:
+        """Run it to its end."""
+        return await ended(await self.spawn(*arguments, **settings))
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ended:
+    """What became of a process, when it has ended; it is killed if it does not."""
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        process.kill()
+        raise
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Perdure:
+    """The command on a machine where nothing runs."""
+    return Perdure(tmp_path, {})
+
+
+@pytest.fixture
+async def world(play: Play) -> World:  # noqa: F811 - pytest's way to ask for a fixture
+    """A worker and the conversations it can hold."""
+    return await play(CONVERSATIONS)
+
+
+@pytest.fixture
+def threads(world: World) -> Threads:
+    """The programmatic client of that world."""
+    return Threads(world.client, world.log, world.settings)
+
+
+@pytest.fixture
+def reach(temporal_server: str, database: Database) -> Callable[[World], dict[str, str]]:
+    """The settings with which a command reaches a world."""
+
+    def settings_of(world: World) -> dict[str, str]:
+        return {
+            "TEMPORAL_ADDRESS": temporal_server,
+            "DATABASE_URL": database.url,
+            "PERDURE_TASK_QUEUE": world.queue,
+            "ANTHROPIC_BASE_URL": world.model.url,
+            "ANTHROPIC_API_KEY": "key-of-the-tests",
+            "PERDURE_PRINCIPAL": "ana",
+        }
+
+    return settings_of
+
+
+@pytest.fixture
+def perdure(tmp_path: Path, world: World, reach: Callable[[World], dict[str, str]]) -> Perdure:
+    """The command in that world."""
+    return Perdure(tmp_path, reach(world))

@@ -1,0 +1,162 @@
+"""The commands as processes: what they print, and how they end."""
+
+import asyncio
+import json
+import signal
+from uuid import uuid4
+
+import pytest
+
+from cli.exits import ExitCode
+from tests.cli.conftest import Perdure, ended
+
+
+async def test_a_task_from_start_to_answer(perdure: Perdure) -> None:
+    """`start --wait` prints the answer alone on stdout; what is said about it goes to stderr."""
+    thread = f"t-{uuid4()}"
+    done = await perdure("start", "hello", "--thread", thread, "--wait")
+    assert (done.code, done.out) == (ExitCode.OK, "Good day.\n")
+    assert thread in done.err
+    again = await perdure("start", "hello", "--thread", thread, "--wait", "--json")
+    assert (again.code, again.json["existed"], again.json["answer"]) == (ExitCode.OK, True, "Good day.")
+
+
+async def test_an_approval_by_a_script(perdure: Perdure) -> None:
+    """A script learns the call that waits, answers it, reads the result, and can check every prompt."""
+    thread = f"t-{uuid4()}"
+    asked = await perdure("start", "write", "--thread", thread, "--wait", "--json")
+    assert (asked.code, asked.json["status"]) == (ExitCode.WAITING, "waiting")
+    call = asked.json["call_id"]
+    unknown = await perdure("approve", thread, "toolu_unknown", "--json")
+    assert (unknown.code, unknown.json["error"]["kind"]) == (ExitCode.NOT_FOUND, "not_found")
+    wrong = await perdure("approve", thread, call, "--edit", '{"path": 1}', "--json")
+    assert (wrong.code, wrong.json["error"]["kind"]) == (ExitCode.FAILED, "refused")
+    edited = json.dumps({"path": "report.md", "content": "edited"})
+    approved = await perdure("approve", thread, call[:12], "--edit", edited, "--comment", "shorter", "--json")
+    assert approved.code == ExitCode.OK
+    assert approved.json["call_id"] == call
+    watched = await perdure("watch", thread, "--json")
+    assert watched.code == ExitCode.OK
+    *events, report = map(json.loads, watched.out.splitlines())
+    assert [event["position"] for event in events] == list(range(report["position"] + 1))
+    assert (report["status"], report["answer"]) == ("completed", "It is written.")
+    assert (perdure.folder / "report.md").read_text() == "edited"
+    late = await perdure("approve", thread, call, "--json")
+    assert (late.code, late.json["error"]["kind"]) == (ExitCode.FAILED, "ended")
+    for number in ("1", "2"):
+        prompt = await perdure("prompt", thread, number, "--json")
+        assert (prompt.code, prompt.json["verified"]) == (ExitCode.OK, True)
+    assert prompt.json["request"]["messages"][0]["content"][0]["text"] == "write"
+    beyond = await perdure("prompt", thread, "3")
+    assert beyond.code == ExitCode.NOT_FOUND
+
+
+async def test_what_is_shown_of_a_thread(perdure: Perdure) -> None:
+    """`show` tells what happened, as it stood at a position, or as the bare events; without colours in a pipe."""
+    thread = f"t-{uuid4()}"
+    await perdure("start", "hello", "--thread", thread, "--wait")
+    shown = await perdure("show", thread)
+    assert (shown.code, shown.err) == (0, "")
+    assert "Good day." in shown.out
+    assert "completed" in shown.out
+    assert "\x1b" not in shown.out
+    early = await perdure("show", thread, "--at", "1", "--json")
+    assert (early.json["position"], early.json["status"], early.json["answer"]) == (1, "running", None)
+    assert [row["kind"] for row in early.json["timeline"]] == ["SessionStarted", "UserMessageAdded"]
+    events = await perdure("show", thread, "--events")
+    assert [json.loads(line)["position"] for line in events.out.splitlines()] == list(range(5))
+    all_at_once = await perdure("show", thread, "--events", "--json")
+    assert [event["type"] for event in all_at_once.json["events"]][-1] == "SessionCompleted"
+    nothing = await perdure("show", f"t-{uuid4()}")
+    assert (nothing.code, nothing.out) == (ExitCode.NOT_FOUND, "")
+
+
+async def test_a_chat_by_commands(perdure: Perdure) -> None:
+    """`continue --wait` prints the reply to what was said; a paused thread is for a person."""
+    thread = f"t-{uuid4()}"
+    first = await perdure("start", "talk", "--mode", "chat", "--thread", thread, "--wait")
+    assert (first.code, first.out) == (ExitCode.OK, "What about?\n")
+    assert (await perdure("pause", thread, "--reason", "lunch")).code == ExitCode.OK
+    paused = await perdure("continue", thread, "logs", "--wait", "--json")
+    assert (paused.code, paused.json["status"]) == (ExitCode.WAITING, "paused")
+    assert (await perdure("resume", thread)).code == ExitCode.OK
+    assert (await perdure("resume", thread)).code == ExitCode.FAILED
+    ended_ = await perdure("terminate", thread, "--json")
+    assert (ended_.code, ended_.json["request"]) == (ExitCode.OK, "terminate")
+    late = await perdure("continue", thread, "still there?", "--json")
+    assert (late.code, late.json["error"]["kind"]) == (ExitCode.FAILED, "ended")
+    listed = await perdure("list", "--json", "--limit", "1")
+    assert list(listed.json["threads"][0]) == ["thread_id", "status", "started_at", "closed_at", "tenant", "pending"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_watching_is_ended_quietly(perdure: Perdure, how: signal.Signals) -> None:
+    """A signal in the middle of `watch` leaves no traceback behind; Ctrl-C ends with 130."""
+    thread = f"t-{uuid4()}"
+    await perdure("start", "talk", "--mode", "chat", "--thread", thread, "--wait")
+    watching = await perdure.spawn("watch", thread, "--json")
+    assert watching.stdout is not None
+    await watching.stdout.readline()
+    watching.send_signal(how)
+    done = await ended(watching)
+    assert done.code == (ExitCode.INTERRUPTED if how == signal.SIGINT else -how)
+    assert done.err == ""
+
+
+async def test_a_reader_that_leaves_early_is_no_news(perdure: Perdure) -> None:
+    """A pipe that is closed before all is printed ends the command quietly and well."""
+    thread = f"t-{uuid4()}"
+    await perdure("start", "talk", "--mode", "chat", "--thread", thread, "--wait")
+    watching = await perdure.spawn("watch", thread, "--json")
+    assert watching.stdout is not None
+    await watching.stdout.readline()
+    watching.stdout._transport.close()  # type: ignore[attr-defined]
+    await perdure("terminate", thread)
+    assert watching.stderr is not None
+    assert await asyncio.wait_for(watching.stderr.read(), 60) == b""
+    assert await watching.wait() == ExitCode.OK
+
+
+async def test_without_a_worker_it_is_said_how_to_start_one(perdure: Perdure) -> None:
+    """A thread is started all the same; waiting for it in vain ends with 5, and so does asking it something."""
+    thread, lonely = f"t-{uuid4()}", f"q-{uuid4()}"
+    waited = await perdure("start", "hello", "--thread", thread, "--wait", "--json", PERDURE_TASK_QUEUE=lonely)
+    assert (waited.code, waited.json["error"]["kind"]) == (ExitCode.UNREACHABLE, "no_worker")
+    asked = await perdure("continue", thread, "anybody?", PERDURE_TASK_QUEUE=lonely)
+    assert asked.code == ExitCode.UNREACHABLE
+    assert "perdure worker" in asked.err
+    sent = await perdure("terminate", thread, "--signal", "--json", PERDURE_TASK_QUEUE=lonely)
+    assert (sent.code, sent.json["sent"], sent.json["position"]) == (ExitCode.OK, "signal", None)
+
+
+async def test_up_keeps_a_worker_running_and_takes_it_along(perdure: Perdure) -> None:
+    """With everything given from outside `up` is its worker's keeper: one that is killed is started again."""
+    queue = {"PERDURE_TASK_QUEUE": f"q-{uuid4()}"}
+    up = await perdure.spawn("up", "--json", **queue)
+    assert up.stdout is not None
+    answer = json.loads(await asyncio.wait_for(up.stdout.readline(), 60))
+    assert answer["temporal"]["address"] == perdure.environment["TEMPORAL_ADDRESS"]
+    import psutil
+
+    worker = psutil.Process(answer["worker"]["pid"])
+    worker.kill()
+    done = await perdure("start", "hello", "--wait", **queue)
+    for _ in range(5):
+        if done.code != ExitCode.UNREACHABLE:
+            break
+        done = await perdure("start", "hello", "--wait", **queue)
+    assert (done.code, done.out) == (ExitCode.OK, "Good day.\n")
+    up.send_signal(signal.SIGTERM)
+    assert (await ended(up)).code == ExitCode.OK
+    assert not [child for child in psutil.process_iter() if queue_of(child) == queue["PERDURE_TASK_QUEUE"]]
+
+
+def queue_of(process: object) -> str | None:
+    """The task queue a process was started with."""
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    try:
+        return process.environ().get("PERDURE_TASK_QUEUE")
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return None
