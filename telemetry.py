@@ -310,7 +310,7 @@ class _Steps(worker.ActivityInboundInterceptor):
             self._log.info("step_done", duration_ms=round((time.monotonic() - began) * 1000), events=_written(result))
         if isinstance(step, InThread):
             for completed in _completions(result):
-                self._telemetry.close_thread(step.thread, step.started_ms, completed)
+                self._telemetry.close_thread(thread_id, step.started_ms, completed)
         return result
 
 

@@ -103,7 +103,7 @@ def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:
         tenant=author.tenant,
         principal=author.principal,
         causation_id=author.cause,
-        correlation_id=step.thread,
+        correlation_id=step.thread_id,
         run_id=info.workflow_run_id,
         activity_id=info.activity_id,
         attempt=info.attempt,

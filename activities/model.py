@@ -9,7 +9,7 @@ from uuid import UUID
 
 from temporalio import activity
 
-from activities.heartbeat import Pulse, beating
+from activities.attempt import Pulse, attempting
 from activities.journal import Author, Journal
 from activities.retry import pause_before, try_again
 from activities.spans import chat_span
@@ -60,7 +60,7 @@ class ModelActivities:
     @activity.defn
     async def call_model(self, step: ModelStep) -> Learned:
         """Ask once; the reply, or the failure that ends the step, is in the log when this returns."""
-        async with beating() as pulse:
+        async with attempting() as pulse:
             return await self._call_model(step, pulse)
 
     async def _call_model(self, step: ModelStep, pulse: Pulse) -> Learned:

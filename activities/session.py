@@ -5,7 +5,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.heartbeat import beating
+from activities.attempt import attempting
 from activities.journal import Author, Journal
 from activities.steps import InThread, Learned, OpenSession, Tell
 from activities.views import Views
@@ -50,29 +50,29 @@ class SessionActivities:
     @activity.defn
     async def open_session(self, opening: OpenSession) -> Session:
         """Write the beginning, unless it stands there already; either way answer where the session stands."""
-        async with beating():
+        async with attempting():
             return await self._open(opening)
 
     @activity.defn
     async def recall_session(self, step: InThread) -> Session:
         """Where the session stands by its stream."""
-        async with beating():
+        async with attempting():
             return await self._session(step)
 
     @activity.defn
     async def tell(self, tell: Tell) -> Learned:
         """Make the fact that a request asks for, exactly once, or say why not."""
-        async with beating():
+        async with attempting():
             return await self._tell(tell)
 
     async def _open(self, opening: OpenSession) -> Session:
-        step = InThread(thread=opening.thread, started_ms=int(opening.started_at.timestamp() * 1000))
+        step: InThread = opening
         event = self._beginning(opening)
         author = Author(opening.start.tenant, opening.start.principal)
         outcome = await self._journal.append(step, "session/started", event, author, NO_STREAM)
         if isinstance(outcome, VersionConflict):
             session = await self._session(step)
-            step = InThread(thread=opening.thread, started_ms=session.started_ms)
+            step = InThread(started_ms=session.started_ms)
         await self._say_first(step, opening.start, author)
         return await self._session(step)
 
@@ -117,7 +117,7 @@ class SessionActivities:
         except UnknownTool as error:
             raise ApplicationError(str(error), type="UnknownTool", non_retryable=True) from error
         return SessionStarted(
-            thread_id=opening.thread,
+            thread_id=opening.thread_id,
             started_at=opening.started_at,
             tenant=start.tenant,
             principal=start.principal,

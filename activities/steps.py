@@ -2,25 +2,25 @@
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+from temporalio import activity
 
 from eventlog.events import Mark
-from eventlog.streams import StreamName, ThreadId, stream_of
-from llm.messages import Frozen
+from eventlog.streams import StreamName, ThreadId, stream_of, thread_id
+from llm.messages import Frozen, JsonObject
 from projections.requests import Request, StartSession
 
 
 class InThread(Frozen):
-    """A step's whereabouts."""
+    """A step of the thread whose workflow runs it: the workflow's id says which."""
 
-    thread: str
     started_ms: int
     """The head of every event id of this thread."""
 
     @property
     def thread_id(self) -> ThreadId:
-        """The thread, typed."""
-        return ThreadId(self.thread)
+        """The thread."""
+        return thread_id(activity.info().workflow_id or "")
 
     @property
     def stream(self) -> StreamName:
@@ -28,10 +28,9 @@ class InThread(Frozen):
         return stream_of(self.thread_id)
 
 
-class OpenSession(Frozen):
+class OpenSession(InThread):
     """Write the beginning of a thread."""
 
-    thread: str
     started_at: datetime
     start: StartSession
 
@@ -63,5 +62,10 @@ class Learned(Frozen):
     """What an activity has done, as marks for the process to fold."""
 
     marks: tuple[Mark, ...] = ()
-    refused: str | None = Field(default=None)
+    refused: str | None = None
     """Why the request was not done, in words for its sender."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
+        """Temporal keeps it for ever: what is not there is not written."""
+        return {name: value for name, value in handler(self).items() if value}

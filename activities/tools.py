@@ -9,7 +9,7 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.heartbeat import Pulse, beating
+from activities.attempt import Pulse, attempting
 from activities.journal import Author, Intent, Journal
 from activities.retry import pause_before, try_again
 from activities.spans import tool_span
@@ -57,7 +57,7 @@ class ToolActivities:
     @activity.defn
     async def run_tool(self, step: ToolStep) -> Learned:
         """Bring the call to its outcome, or to the question a person must answer first."""
-        async with beating() as pulse:
+        async with attempting() as pulse:
             return await self._run_tool(step, pulse)
 
     async def _run_tool(self, step: ToolStep, pulse: Pulse) -> Learned:

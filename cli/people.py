@@ -145,6 +145,6 @@ async def _tell(run: Invocation, threads: "Threads", thread: "ThreadId", request
         call_id=getattr(request, "call_id", None),
         sent="signal" if signal else "update",
         position=position,
-        status=(await threads.session(thread)).status,
+        status=(await threads.report(thread)).status,
     )
     run.output.answer(report, lambda page: request_page(page, report))

@@ -7,7 +7,7 @@ from cli.answers import PendingApproval, ThreadReport
 from eventlog.events import ApprovalRequested, LLMResponseReceived
 from eventlog.log import EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
-from projections.session import Session
+from projections.session import Session, Status
 from projections.summary import SUMMARY
 from projections.timeline import TIMELINE, Line
 
@@ -50,7 +50,7 @@ class Reading:
         usage = summary.usage
         return ThreadReport(
             thread_id=self.thread,
-            status=session.status,
+            status=_status(session),
             position=session.position,
             mode=session.mode,
             started_at=session.started_at,
@@ -66,6 +66,12 @@ class Reading:
             tokens=session.tokens,
             cost_usd=None if usage.unpriced else float(usage.cost),
         )
+
+
+def _status(session: Session) -> Status:
+    """The session in one word; one that is about to end waits for nobody any more."""
+    ending = session.completed is None and (session.terminating or session.exceeded)
+    return "running" if ending else session.status
 
 
 def _pending(thread: ThreadId, asked: ApprovalRequested) -> PendingApproval:

@@ -126,7 +126,7 @@ class Session:
     @property
     def started_ms(self) -> int:
         """The start in milliseconds of Unix time: the head of every event id of this thread."""
-        return int(self.started_at.timestamp() * 1000) if self.started_at else 0
+        return milliseconds(self.started_at) if self.started_at else 0
 
     @property
     def waiting_for_answer(self) -> tuple[PendingCall, ...]:
@@ -154,6 +154,11 @@ class Session:
             return "paused"
         idle = self.mode == "chat" and (bool(self.stalled) or not self.owes_reply) and not self.pending
         return "waiting" if self.waiting_for_answer or (idle and self.started) else "running"
+
+
+def milliseconds(time: datetime) -> int:
+    """Unix time in milliseconds."""
+    return int(time.timestamp() * 1000)
 
 
 _ENDED: Mapping[CompletionReason, Status] = {

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
         next_step,
     )
     from projections.requests import Close, Expire, GiveUpModel, GiveUpTool, Request, StartSession, Terminate, Trip
-    from projections.session import PendingCall, Session, Status, evolve
+    from projections.session import PendingCall, Session, Status, evolve, milliseconds
     from workflows.doors import Doors, mistakes
     from workflows.face import Face
     from workflows.options import LOG, MODEL, tool_options
@@ -134,19 +134,21 @@ class AgentWorkflow(Doors):
         self._face.show(self.session)
 
     async def _begin(self, start: Any) -> Session:
-        opening = OpenSession(thread=_thread_id(), started_at=workflow.info().start_time, start=_read_start(start))
+        _check_thread_id()
+        now = workflow.info().start_time
+        opening = OpenSession(started_ms=milliseconds(now), started_at=now, start=_read_start(start))
         return await workflow.execute_activity_method(
             SessionActivities.open_session, opening, summary="open the session", **LOG
         )
 
     async def _recall(self, resumed: Resumed) -> Session:
-        step = InThread(thread=_thread_id(), started_ms=resumed.started_ms)
+        step = InThread(started_ms=resumed.started_ms)
         return await workflow.execute_activity_method(
             SessionActivities.recall_session, step, summary="recall the session", **LOG
         )
 
     async def _call_model(self, step: CallModel) -> None:
-        model_step = ModelStep(**self._here(), step=step.step, at=step.at)
+        model_step = ModelStep(started_ms=self.session.started_ms, step=step.step, at=step.at)
         try:
             learned = await workflow.execute_activity_method(
                 ModelActivities.call_model, model_step, summary=f"model, turn {step.step}", **MODEL
@@ -172,7 +174,7 @@ class AgentWorkflow(Doors):
                 return
 
     async def _run_tool(self, call: PendingCall) -> None:
-        tool_step = ToolStep(**self._here(), step=self.session.steps, call=call.id)
+        tool_step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
         terms = self.session.tools.get(call.name)
         options = tool_options(terms.timeout if terms else 0)
         try:
@@ -256,7 +258,7 @@ class AgentWorkflow(Doors):
         async with self._telling:
             learned = await workflow.execute_activity_method(
                 SessionActivities.tell,
-                Tell(**self._here(), key=key, request=request),
+                Tell(started_ms=self.session.started_ms, key=key, request=request),
                 summary=request.request,
                 **LOG,
             )
@@ -271,9 +273,6 @@ class AgentWorkflow(Doors):
 
     def _next(self) -> Step:
         return next_step(self.session, workflow.now())
-
-    def _here(self) -> dict[str, Any]:
-        return {"thread": self.session.thread_id, "started_ms": self.session.started_ms}
 
     def _time_left(self) -> timedelta | None:
         """Until the limit on the session's running time."""
@@ -303,9 +302,9 @@ async def _let_go(task: asyncio.Task[None]) -> None:
             raise
 
 
-def _thread_id() -> str:
+def _check_thread_id() -> None:
     try:
-        return thread_id(workflow.info().workflow_id)
+        thread_id(workflow.info().workflow_id)
     except InvalidName as error:
         raise ApplicationError(str(error), type="InvalidThreadId", non_retryable=True) from error
 

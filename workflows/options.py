@@ -21,9 +21,6 @@ HEARTBEAT = timedelta(seconds=8)
 MARGIN = timedelta(seconds=30)
 """What an activity may take on top of its tool: to read, to write, to wait for the database."""
 
-PERMANENT = ["EntryRejected", "LogCorrupted", "InvalidName", "NotStarted"]
-"""Errors that come again however often the activity is tried."""
-
 LOG: Options = {
     "start_to_close_timeout": timedelta(seconds=60),
     "heartbeat_timeout": HEARTBEAT,
@@ -31,7 +28,6 @@ LOG: Options = {
         initial_interval=timedelta(milliseconds=200),
         maximum_interval=timedelta(seconds=30),
         maximum_attempts=500,
-        non_retryable_error_types=PERMANENT,
     ),
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
@@ -44,7 +40,6 @@ MODEL: Options = {
         initial_interval=timedelta(seconds=1),
         maximum_interval=timedelta(seconds=60),
         maximum_attempts=40,
-        non_retryable_error_types=PERMANENT,
     ),
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
@@ -60,7 +55,6 @@ def tool_options(timeout: float) -> Options:
             initial_interval=timedelta(seconds=1),
             maximum_interval=timedelta(seconds=30),
             maximum_attempts=10,
-            non_retryable_error_types=PERMANENT,
         ),
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }

@@ -5,6 +5,7 @@ import json
 import signal
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from cli.exits import ExitCode
@@ -136,8 +137,6 @@ async def test_up_keeps_a_worker_running_and_takes_it_along(perdure: Perdure) ->
     assert up.stdout is not None
     answer = json.loads(await asyncio.wait_for(up.stdout.readline(), 60))
     assert answer["temporal"]["address"] == perdure.environment["TEMPORAL_ADDRESS"]
-    import psutil
-
     worker = psutil.Process(answer["worker"]["pid"])
     worker.kill()
     done = await perdure("start", "hello", "--wait", **queue)
@@ -151,12 +150,9 @@ async def test_up_keeps_a_worker_running_and_takes_it_along(perdure: Perdure) ->
     assert not [child for child in psutil.process_iter() if queue_of(child) == queue["PERDURE_TASK_QUEUE"]]
 
 
-def queue_of(process: object) -> str | None:
+def queue_of(process: psutil.Process) -> str | None:
     """The task queue a process was started with."""
-    import psutil
-
-    assert isinstance(process, psutil.Process)
     try:
-        return process.environ().get("PERDURE_TASK_QUEUE")
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return str(process.environ().get("PERDURE_TASK_QUEUE"))
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None

@@ -1,12 +1,16 @@
 """The programmatic client, on a real Temporal, a real log and a worker."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from uuid import uuid4
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
 
-from cli.answers import ThreadReport
+from cli.answers import PendingApproval, ThreadReport
 from cli.errors import ClientError, NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.threads import Threads
 from eventlog.streams import ThreadId
@@ -54,12 +58,14 @@ async def test_what_waits_for_a_person_is_listed_with_its_exact_arguments(thread
     assert await threads.pending(thread) == []
 
 
-async def everywhere(threads: Threads, thread: ThreadId) -> list[object]:
+async def everywhere(threads: Threads, thread: ThreadId) -> list[PendingApproval]:
     """All questions, as soon as visibility, which is a little late, knows of this thread's."""
+    found: list[PendingApproval] = []
     async with asyncio.timeout(30):
-        while thread not in {question.thread_id for question in (found := await threads.pending())}:
+        while thread not in {question.thread_id for question in found}:
             await asyncio.sleep(0.05)
-    return list(found)
+            found = await threads.pending()
+    return found
 
 
 async def test_an_abbreviation_must_mean_one_call(threads: Threads) -> None:
@@ -187,20 +193,13 @@ async def test_the_log_remembers_what_temporal_has_forgotten(threads: Threads, w
 
 async def delete(world: World, thread: ThreadId) -> None:
     """Make Temporal forget a workflow."""
-    from temporalio.api.common.v1 import WorkflowExecution
-    from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-    from temporalio.service import RPCError
-
     execution = WorkflowExecution(workflow_id=thread)
     request = DeleteWorkflowExecutionRequest(namespace="default", workflow_execution=execution)
     await world.client.workflow_service.delete_workflow_execution(request)
     async with asyncio.timeout(30):
-        try:
-            while True:
-                await world.client.get_workflow_handle(thread).describe()
+        with suppress(RPCError):
+            while await world.client.get_workflow_handle(thread).describe():
                 await asyncio.sleep(0.05)
-        except RPCError:
-            pass
         query = f"WorkflowId = '{thread}'"
         while [each async for each in world.client.list_workflows(query)]:
             await asyncio.sleep(0.05)
@@ -208,8 +207,6 @@ async def delete(world: World, thread: ThreadId) -> None:
 
 async def test_a_temporal_that_is_away_leaves_the_log_readable(world: World, threads: Threads) -> None:
     """What needs the log only still works; what needs Temporal says that it does not answer."""
-    from temporalio.client import Client
-
     thread = await started(threads, "hello")
     await threads.wait(thread)
     blind = Threads(await Client.connect("127.0.0.1:1", lazy=True), world.log, world.settings)

@@ -84,7 +84,7 @@ async def _run(address: str, step: int, settings: Settings | None = None) -> Tra
     async with Worker(
         client, task_queue=QUEUE, workflows=[Acting], activities=[act], workflow_runner=UnsandboxedWorkflowRunner()
     ):
-        model_step = ModelStep(thread=thread, started_ms=1_700_000_000_000, step=step, at=5)
+        model_step = ModelStep(started_ms=1_700_000_000_000, step=step, at=5)
         try:
             await client.execute_workflow(Acting.run, model_step, id=thread, task_queue=QUEUE)
         except WorkflowFailureError:
