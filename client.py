@@ -17,7 +17,7 @@ from cli.exits import ExitCode
 from cli.output import Output
 
 GROUPS = (service, start, look, people, prompt, demo)
-"""Each adds its commands with `register(app)`; the order is that of the help."""
+"""Each adds its commands with `register(app)`, in the order of the help."""
 
 
 def build() -> typer.Typer:

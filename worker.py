@@ -34,6 +34,9 @@ SEARCH_ATTRIBUTES = {
 HEARTBEATS_AT_MOST_EVERY = timedelta(seconds=1)
 """So that a stop is heard within about a second."""
 
+STICKY = timedelta(seconds=3)
+"""So long a worker that was busy with a session is waited for before another one reads that session's history anew."""
+
 logger = get_logger(__name__)
 
 
@@ -75,6 +78,7 @@ def build(
         max_concurrent_activities=settings.max_concurrent_activities,
         max_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         default_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
+        sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
     )
 

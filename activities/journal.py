@@ -1,5 +1,6 @@
 """How an activity writes: every event gets its deterministic id and says who wrote it, in which attempt, and why."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
@@ -11,10 +12,22 @@ from temporalio import activity
 from activities.steps import InThread
 from eventlog.events import AnyEvent, Mark
 from eventlog.ids import event_id
-from eventlog.log import AlreadyAppended, Appended, Entry, EventLog, IdConflict, Outcome, Recorded, VersionConflict
+from eventlog.log import (
+    AlreadyAppended,
+    Appended,
+    Entry,
+    EventLog,
+    IdConflict,
+    LogUnavailable,
+    Outcome,
+    Recorded,
+    VersionConflict,
+)
 from eventlog.metadata import Metadata
 
 CODE_VERSION = "0.1.0"
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries to write what must not be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +80,13 @@ class Journal:
         return await self._log.find(self.id_of(step, key))
 
     async def intend(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Intent:
-        """Declare what is about to be done, and wait until that is durable."""
-        outcome = await self.append(step, key, event, author)
+        """Declare what is about to be done, and wait until that is durable, however long the log is away."""
+        outcome = await self._append_at_last(step, key, event, author)
         return Intent(self.id_of(step, key), fresh=isinstance(outcome, Appended))
 
     async def settle(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Written:
-        """Write what came of it. Where another attempt was first, its word stands."""
-        outcome = await self.append(step, key, event, author)
+        """Write what came of it, however long the log is away. Where another attempt was first, its word stands."""
+        outcome = await self._append_at_last(step, key, event, author)
         match outcome:
             case Appended(position):
                 return Written(position, event)
@@ -86,11 +99,34 @@ class Journal:
         self, step: InThread, key: str, event: AnyEvent, author: Author, expected_version: int | None = None
     ) -> Outcome:
         """Append one event under the id of `key`."""
-        entry = Entry(self.id_of(step, key), event, _metadata(step, event, author))
+        return await self._append(step, self._entry(step, key, event, author), expected_version)
+
+    async def _append_at_last(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Outcome:
+        """Append, and do not let go while the log is away: nobody else knows what would be lost."""
+        entry, pause = self._entry(step, key, event, author), 0.5
+        while True:
+            try:
+                return _ours(await self._append(step, entry), entry)
+            except LogUnavailable as error:
+                activity.logger.warning("log_away", extra={"event_type": event.type, "problem": str(error)})
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _entry(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Entry:
+        return Entry(self.id_of(step, key), event, _metadata(step, event, author))
+
+    async def _append(self, step: InThread, entry: Entry, expected_version: int | None = None) -> Outcome:
         outcome = await self._log.append(step.stream, entry, expected_version)
-        told = {"event_id": str(entry.id), "event_type": event.type, "outcome": type(outcome).__name__}
+        told = {"event_id": str(entry.id), "event_type": entry.event.type, "outcome": type(outcome).__name__}
         activity.logger.info("event_appended", extra=told)
         return outcome
+
+
+def _ours(outcome: Outcome, entry: Entry) -> Outcome:
+    """What an earlier try of this very attempt wrote, although it went unanswered, is as good as appended now."""
+    if isinstance(outcome, AlreadyAppended) and outcome.recorded.metadata == entry.metadata:
+        return Appended(outcome.position)
+    return outcome
 
 
 def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:

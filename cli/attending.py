@@ -1,5 +1,6 @@
 """Waiting for a thread in front of a person: what happens is shown on stderr, and how to answer what it asks."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ async def attend(output: Output, threads: Threads, thread: ThreadId, *, beyond: 
     be answered in another one. Elsewhere the caller is told, and decides.
     """
     report = await threads.report(thread)
-    with _watching(output) as view:
+    with _watching(output, thread) as view:
         async with aclosing(threads.follow(thread)) as progress:
             async for each in progress:
                 report = each.report
@@ -81,9 +82,13 @@ class _View:
 
 
 @contextmanager
-def _watching(output: Output) -> Iterator[_View]:
+def _watching(output: Output, thread: ThreadId) -> Iterator[_View]:
     if not output.live:
         yield _View(output, None)
         return
-    with output.notes.status("starting") as spinner:
-        yield _View(output, spinner)
+    try:
+        with output.notes.status("starting") as spinner:
+            yield _View(output, spinner)
+    except asyncio.CancelledError:
+        output.note(f"no longer waiting; the thread goes on: perdure watch {thread}")
+        raise

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).parent.parent
 Folder = Annotated[
     Path,
     typer.Argument(
-        metavar="[FOLDER]", help="What to inspect, and where to put the report.", show_default="this checkout"
+        metavar="FOLDER", help="What to inspect, and where to put the report.", show_default="this checkout"
     ),
 ]
 

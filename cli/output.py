@@ -59,7 +59,7 @@ class Output:
     @property
     def live(self) -> bool:
         """Whether somebody watches, so that progress makes sense and waiting for a person may help."""
-        return not self.json and sys.stderr.isatty() and sys.stdin.isatty()
+        return not self.json and sys.stderr.isatty()
 
     def answer(self, answer: object, render: Render) -> None:
         """Print the command's answer: as JSON, or as `render` draws it."""

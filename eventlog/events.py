@@ -77,6 +77,8 @@ class ToolTerms(Facts):
     """Seconds one attempt may take."""
     attempts: int
     """How often a call is tried at most."""
+    quick: bool = False
+    """Whether it answers in well under a second, so that it may run without a queue and heartbeats."""
 
 
 class ToolCall(Facts):

@@ -27,6 +27,10 @@ Approval: TypeAlias = Literal["never", "always"] | Callable[[Mapping[str, Any]],
 Title: TypeAlias = str | Callable[[Mapping[str, Any]], str]
 """The call in a few words: a format string (`"send to {recipient}"`) or a function of the arguments."""
 
+TIMEOUT = 60.0
+QUICK_TIMEOUT = 5.0
+"""Seconds a call may take where nobody said otherwise; a quick one never more than this."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ARGUMENT = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
@@ -45,6 +49,7 @@ class Tool:
     risk: Risk
     timeout: float
     attempts: int
+    quick: bool
     approval: Approval
     title: Title | None
     reconcile: Function | None
@@ -68,6 +73,7 @@ class Tool:
             risk=self.risk,
             timeout=self.timeout,
             attempts=self.attempts,
+            quick=self.quick,
         )
 
 
@@ -82,8 +88,9 @@ def tool(
     description: str | None = None,
     effect: Effect = "unsafe",
     risk: Risk | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     attempts: int = 3,
+    quick: bool = False,
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
@@ -98,8 +105,9 @@ def tool(
     description: str | None = None,
     effect: Effect = "unsafe",
     risk: Risk | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     attempts: int = 3,
+    quick: bool = False,
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
@@ -109,7 +117,8 @@ def tool(
     `reconcile(context, **arguments)` is asked about a call whose process died: it returns the result of what was
     done, None where it cannot tell, and raises `ToolFailed` where nothing was done. `risk` is low for what only
     reads, else medium; `approval` is "always" for high risk, else "never". `attempts` bounds how often a call is
-    tried where it may be repeated at all.
+    tried where it may be repeated at all. `timeout` is in seconds, 60 if not given. A `quick` tool answers in well
+    under a second: its calls cost a fifth, with the same promises, and it is given 5 seconds.
     """
 
     def make(made_of: Function) -> Tool:
@@ -125,8 +134,9 @@ def tool(
                 context=signature.context,
                 effect=effect,
                 risk=level,
-                timeout=timeout,
+                timeout=_timeout(timeout, quick=quick),
                 attempts=attempts,
+                quick=quick,
                 approval=approval or ("always" if level == "high" else "never"),
                 title=title,
                 reconcile=reconcile,
@@ -152,6 +162,7 @@ def _checked(made: Tool) -> Tool:
         (made.risk not in get_args(Risk), f"risk must be one of {get_args(Risk)}, not {made.risk!r}"),
         (not 0 < made.timeout <= 7 * 24 * 3600, "timeout must be a number of seconds, more than 0 and at most a week"),
         (made.attempts < 1, "attempts must be 1 or more"),
+        (made.quick and made.timeout > QUICK_TIMEOUT, f"a quick tool has at most {QUICK_TIMEOUT:g} seconds"),
         (not _is_approval(made.approval), 'approval must be "never", "always" or a plain function of the arguments'),
         (inspect.iscoroutinefunction(made.title), "title must be text or a plain function, not an async one"),
     ):
@@ -165,3 +176,9 @@ def _checked(made: Tool) -> Tool:
 
 def _is_approval(approval: object) -> bool:
     return approval in ("never", "always") or (callable(approval) and not inspect.iscoroutinefunction(approval))
+
+
+def _timeout(given: float | None, *, quick: bool) -> float:
+    if given is not None:
+        return given
+    return QUICK_TIMEOUT if quick else TIMEOUT

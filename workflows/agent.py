@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
     from activities.steps import InThread, Learned, ModelStep, OpenSession, Tell, ToolStep
     from activities.tools import ToolActivities
-    from eventlog.events import CompletionReason
+    from eventlog.events import CompletionReason, ToolTerms
     from eventlog.streams import InvalidName, thread_id
     from llm.messages import Frozen
     from projections.next_step import (
@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from projections.session import PendingCall, Session, Status, evolve, milliseconds
     from workflows.doors import Doors, mistakes
     from workflows.face import Face
-    from workflows.options import LOG, MODEL, tool_options
+    from workflows.options import LOG, MODEL, quick_options, tool_options
 
 T = TypeVar("T")
 
@@ -174,19 +174,23 @@ class AgentWorkflow(Doors):
                 return
 
     async def _run_tool(self, call: PendingCall) -> None:
-        tool_step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
-        terms = self.session.tools.get(call.name)
-        options = tool_options(terms.timeout if terms else 0)
         try:
-            learned = await workflow.execute_activity_method(
-                ToolActivities.run_tool, tool_step, summary=call.title, **options
-            )
+            learned = await self._execute(call, self.session.tools.get(call.name))
         except ActivityError as error:
             kind, problem = _why(error)
             key = f"call/{self.session.steps}/{call.id}/outcome"
             await self._tell(key, GiveUpTool(call_id=call.id, kind=kind, problem=problem))
         else:
             self._learn(learned)
+
+    async def _execute(self, call: PendingCall, terms: ToolTerms | None) -> Learned:
+        step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
+        run, title = ToolActivities.run_tool, call.title
+        if terms is not None and terms.quick:
+            options = quick_options(terms.timeout)
+            return await workflow.execute_local_activity_method(run, step, summary=title, **options)
+        timeout = terms.timeout if terms else 0
+        return await workflow.execute_activity_method(run, step, summary=title, **tool_options(timeout))
 
     async def _await_answer(self, call: PendingCall) -> None:
         """Wait until a person has decided; a question that nobody answers in time expires."""

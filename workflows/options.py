@@ -7,19 +7,24 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 
-class Options(TypedDict):
-    """Keyword arguments of `workflow.execute_activity_method`."""
+class LocalOptions(TypedDict):
+    """Keyword arguments of `workflow.execute_local_activity_method`."""
 
     start_to_close_timeout: timedelta
-    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
 
 
+class Options(LocalOptions):
+    """Keyword arguments of `workflow.execute_activity_method`."""
+
+    heartbeat_timeout: timedelta
+
+
 HEARTBEAT = timedelta(seconds=8)
 """Silence after which a worker is taken for dead; it beats every second."""
-MARGIN = timedelta(seconds=30)
-"""What an activity may take on top of its tool: to read, to write, to wait for the database."""
+MARGIN = timedelta(minutes=15)
+"""What an activity may take on top of its tool: to read, to write, and to wait with its outcome for the database."""
 
 LOG: Options = {
     "start_to_close_timeout": timedelta(seconds=60),
@@ -57,4 +62,14 @@ def tool_options(timeout: float) -> Options:
             maximum_attempts=10,
         ),
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    }
+
+
+def quick_options(timeout: float) -> LocalOptions:
+    """Running a quick tool within the workflow task: no queue, no heartbeat, the same retries."""
+    options = tool_options(timeout)
+    return {
+        "start_to_close_timeout": options["start_to_close_timeout"],
+        "retry_policy": options["retry_policy"],
+        "cancellation_type": options["cancellation_type"],
     }

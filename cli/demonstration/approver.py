@@ -50,7 +50,7 @@ class Approver:
     async def answer(self, question: PendingApproval) -> None:
         """Bring about an answer."""
         tell = self._tell
-        tell.say(f"{question.question} ({question.risk} risk): {question.reason}.", "yellow")
+        tell.say(f"May it {question.question}? The risk is {question.risk}: {question.reason}.", "yellow")
         self._quote(question, None if self._person else QUOTED)
         try:
             decision = self._by_itself(question) if self._person is None else await self._asked(question, self._person)
@@ -64,14 +64,11 @@ class Approver:
     def _quote(self, question: PendingApproval, most: int | None) -> None:
         """The exact call; a report is shown as the text it is."""
         for name, value in question.arguments.items():
-            lines = str(value).splitlines()
-            if len(lines) < 2:
-                self._tell.say(f"{name}: {value}")
+            if "\n" not in str(value):
+                self._tell.row(f"{name}:", str(value))
                 continue
-            shown_lines = lines[:most]
-            more = [f"… and {len(lines) - len(shown_lines)} more lines"] if len(lines) > len(shown_lines) else []
-            self._tell.say(f"{name}:")
-            self._tell.say("\n".join(f"  │ {line}" for line in [*shown_lines, *more]), "dim")
+            self._tell.row(f"{name}:", "")
+            self._tell.quote(str(value), most)
 
     def _by_itself(self, question: PendingApproval) -> Decision:
         """Allow the report, once, and nothing else."""

@@ -1,5 +1,6 @@
 """How the demo speaks: headed acts and short sentences; a spinner while it waits, where somebody watches."""
 
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,6 +11,8 @@ from cli.output import Output
 from cli.visible import visible
 
 INDENT = "    "
+WIDEST, NARROWEST = 100, 40
+"""Characters of a line of prose; commands, addresses and quotations are not broken."""
 
 
 class Narrator:
@@ -28,10 +31,29 @@ class Narrator:
         """Begin a part that is no act."""
         self._print(Text.assemble("\n", (title, "bold")))
 
-    def say(self, text: str, style: str = "") -> None:
-        """A sentence, or several lines."""
-        lines = visible(text).split("\n")
-        self._print(Text("\n".join(f"{INDENT}{line}" for line in lines), style=style))
+    def say(self, text: str, style: str = "", *, after: str = "") -> None:
+        """A sentence or two, indented; further lines stand below what comes `after` the indent."""
+        width = max(NARROWEST, min(self.output.page.width, WIDEST))
+        lines = textwrap.wrap(
+            visible(after + text),
+            width,
+            initial_indent=INDENT,
+            subsequent_indent=INDENT + " " * len(after),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self._print(Text("\n".join(lines), style=style))
+
+    def quote(self, text: str, most: int | None = None) -> None:
+        """Lines as they are; of more than `most` only the first."""
+        lines = text.splitlines()
+        left_out = len(lines) - len(lines[:most])
+        quoted = [*lines[:most], *([f"… and {left_out} more lines"] if left_out else [])]
+        self._print(Text("\n".join(f"{INDENT}│ {visible(line)}" for line in quoted), style="dim"))
+
+    def row(self, name: str, text: str) -> None:
+        """A name, and what is to be said of it."""
+        self.say(text, after=f"{name:<12}")
 
     def command(self, command: str) -> None:
         """A command as one would type it."""

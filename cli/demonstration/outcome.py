@@ -69,7 +69,9 @@ class Outcome:
         self.events = events
         facts = [recorded.event for recorded in events]
         self.calls = {e.call_id: e for e in facts if isinstance(e, ToolExecutionRequested) and _is_report(e)}
-        self.writes = Counter(e.call_id for e in facts if isinstance(e, ToolExecutionCompleted) and e.call_id in self.calls)
+        self.writes = Counter(
+            e.call_id for e in facts if isinstance(e, ToolExecutionCompleted) and e.call_id in self.calls
+        )
 
     @property
     def written(self) -> int:

@@ -41,12 +41,12 @@ class Witness:
         return self._reading.lines
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator["Witness"]:
-        """Also hear of it when the workflow ends without a word in the stream."""
+    async def watching(self) -> AsyncIterator[None]:
+        """Also hear of it when the workflow, which has been started, ends without a word in the stream."""
         closing = asyncio.create_task(closed(self._client, self._reading.thread))
         self._closing = closing
         try:
-            yield self
+            yield
         finally:
             closing.cancel()
             await asyncio.gather(closing, return_exceptions=True)

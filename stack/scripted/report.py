@@ -64,7 +64,14 @@ def _matches(calls: Sequence[Call]) -> Iterator[str]:
         if call.failed:
             yield f"The search failed: {_clipped(call.result)}"
         else:
-            yield from (f"- {line}" for line in _first_lines(call.result))
+            yield from (f"- {line}" for line in _first_lines(_of_others(call.result)))
+
+
+def _of_others(matches: str) -> str:
+    """Matches without those in an earlier report, which quotes what it found."""
+    return (
+        "\n".join(line for line in matches.splitlines() if not line.startswith(f"{NAME}:")) or "none but in this report"
+    )
 
 
 def _first_lines(text: str) -> list[str]:

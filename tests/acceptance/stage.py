@@ -113,6 +113,12 @@ class Stage:
                 await asyncio.sleep(0.02)
         return requests[times - 1]
 
+    async def until_logged(self, worker: WorkerProcess, words: str) -> None:
+        """Return as soon as a worker has written these words to its log."""
+        async with asyncio.timeout(PATIENCE):
+            while words not in worker.log.read_text():
+                await asyncio.sleep(0.02)
+
     async def done(self, handle: Handle) -> dict[str, Any]:
         """The thread's outcome, when it has ended; a server that is away is waited for."""
         async with asyncio.timeout(2 * PATIENCE):

@@ -14,6 +14,7 @@ from eventlog.events import (
 from stack.scripted.answers import Reply, ToolUse
 from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story, told
+from tests.acceptance.ledger import What
 from tests.acceptance.servers import Servers
 from tests.acceptance.stage import Handle, Stage, staged
 from tests.acceptance.worker_process import WorkerProcess
@@ -43,7 +44,7 @@ PLAYS: dict[str, Sequence[Step]] = {
     ),
 }
 
-HELD = {
+HELD: Mapping[str, tuple[What, str]] = {
     "look": ("began", "look-1"),
     "put": ("acted", "put-1"),
     "fire-early": ("began", "early-1"),

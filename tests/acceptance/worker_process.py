@@ -48,7 +48,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         assert line, f"the worker did not start: {self.log.read_text()}"
-        assert json.loads(line)["pid"] == self.pid
+        assert json.loads(line).get("pid") == self.pid, line
         return self
 
     @property

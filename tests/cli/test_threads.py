@@ -1,20 +1,19 @@
 """The programmatic client, on a real Temporal, a real log and a worker."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from cli.answers import PendingApproval, ThreadReport
 from cli.errors import ClientError, NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.threads import Threads
 from eventlog.streams import ThreadId
 from projections.requests import Approve, Deny, Pause, Resume, Say, StartSession, Terminate
+from tests.cli.happenings import began, heard, over, replied, told
 from tests.workflow.world import World
 
 
@@ -119,7 +118,7 @@ async def test_what_is_ended_from_outside_is_told_as_it_is(threads: Threads, wor
     """A workflow that Temporal's own command terminated shows as terminated, though its stream has no end."""
     thread = await started(threads, "talk", mode="chat")
     await threads.wait(thread)
-    await world.client.get_workflow_handle(thread).terminate("by the operator")
+    await world.client.get_workflow_handle(thread).terminate(reason="by the operator")
     report = await reached(threads, thread, "terminated")
     assert report.ended
     assert "by the operator" in (report.summary or "")
@@ -181,35 +180,21 @@ async def test_threads_are_listed_newest_first(threads: Threads) -> None:
 async def test_the_log_remembers_what_temporal_has_forgotten(threads: Threads, world: World) -> None:
     """A thread whose workflow is gone after retention is still shown, listed and not started again."""
     tenant = f"tenant-{uuid4()}"
-    thread = await started(threads, "hello", tenant=tenant)
-    await threads.wait(thread)
-    await world.done(world.client.get_workflow_handle(thread))
-    await delete(world, thread)
+    thread = await told(world.log, began(tenant=tenant), heard("hello"), replied("Good day."), over("Good day."))
     [line] = await threads.list(tenant=tenant)
     assert (line.thread_id, line.status) == (thread, "completed")
     assert (await threads.report(thread)).answer == "Good day."
     assert (await threads.start(thread, StartSession(message="hello"))).existed
-
-
-async def delete(world: World, thread: ThreadId) -> None:
-    """Make Temporal forget a workflow."""
-    execution = WorkflowExecution(workflow_id=thread)
-    request = DeleteWorkflowExecutionRequest(namespace="default", workflow_execution=execution)
-    await world.client.workflow_service.delete_workflow_execution(request)
-    async with asyncio.timeout(30):
-        with suppress(RPCError):
-            while await world.client.get_workflow_handle(thread).describe():
-                await asyncio.sleep(0.05)
-        query = f"WorkflowId = '{thread}'"
-        while [each async for each in world.client.list_workflows(query)]:
-            await asyncio.sleep(0.05)
+    with pytest.raises(Refused, match="has ended"):
+        await threads.say(thread, Say(message="still there?"))
 
 
 async def test_a_temporal_that_is_away_leaves_the_log_readable(world: World, threads: Threads) -> None:
     """What needs the log only still works; what needs Temporal says that it does not answer."""
     thread = await started(threads, "hello")
     await threads.wait(thread)
-    blind = Threads(await Client.connect("127.0.0.1:1", lazy=True), world.log, world.settings)
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True, data_converter=pydantic_data_converter)
+    blind = Threads(nowhere, world.log, world.settings)
     assert (await blind.report(thread)).answer == "Good day."
     with pytest.raises(TemporalUnreachable):
         await blind.start(new_id(), StartSession(message="hello"))

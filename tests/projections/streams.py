@@ -119,6 +119,8 @@ class Play:
     """Folded from the marks that have arrived."""
     told: list[Mark] = field(default_factory=list)
     """Marks of people's requests that have not arrived yet: they come in order."""
+    done: list[tuple[str, Mark]] = field(default_factory=list)
+    """Marks of tool activities, by call, that have not arrived yet: they come in any order."""
     zombies: list[LLMResponseReceived] = field(default_factory=list)
     """Replies to steps that were given up: their processes were only slow."""
     clock: float = 0.0
@@ -253,12 +255,15 @@ class Play:
             self.meanwhile()
             open_calls = [call for call in calls if call in self.stored.pending]
             if self.stored.terminating or not open_calls:
+                self.deliver_done()
                 self.deliver_told()
                 return True
             if self.stored.paused and not self.await_people(None):
+                self.deliver_done()
                 return False
             call_id = self.pick(open_calls)
             if call_id in self.stored.pending and not self.stored.paused:
+                self.deliver_done(call_id)
                 self.advance(call_id)
         raise AssertionError("the calls never end")
 
@@ -272,12 +277,12 @@ class Play:
                     "begin": begun(call_id, call.name),
                     "mistake": tool_failed(call_id, kind="invalid_arguments"),
                 }
-                self.settle_with(nexts[self.pick(("ask", "begin", "begin", "mistake"))])
+                self.work(call_id, nexts[self.pick(("ask", "begin", "begin", "mistake"))])
             case "asked":
                 self.answer(call_id)
             case "granted":
                 changed: AnyEvent = tool_failed(call_id, kind="changed")
-                self.settle_with(self.pick((*(begun(call_id, call.name),) * 3, changed)))
+                self.work(call_id, self.pick((*(begun(call_id, call.name),) * 3, changed)))
             case "begun":
                 self.finish(call_id, call.name)
             case _:
@@ -298,15 +303,15 @@ class Play:
         ending = self.pick(("completed",) * 4 + ("silent", "failed", "again", "unknown", "given up"))
         match ending:
             case "completed":
-                self.settle_with(completed(call_id, "some text", name=name))
+                self.work(call_id, completed(call_id, "some text", name=name))
             case "silent":
-                self.settle_with(completed(call_id, "", name=name))
+                self.work(call_id, completed(call_id, "", name=name))
             case "failed":
-                self.settle_with(tool_failed(call_id))
+                self.work(call_id, tool_failed(call_id))
             case "again":
                 self.append(tool_failed(call_id, will_retry=True))
             case "unknown":
-                self.settle_with(unknown(call_id))
+                self.work(call_id, unknown(call_id))
             case _:
                 self.tell(GiveUpTool(call_id=call_id, kind="crashed", problem="the worker died"))
 
@@ -335,6 +340,8 @@ class Play:
             self.act()
         if self.told and self.maybe():
             self.arrive(self.told.pop(0))
+        if self.done and self.maybe():
+            self.deliver_done(self.pick(self.done)[0])
 
     def act(self) -> None:
         """Somebody does something, sensible or not."""
@@ -383,12 +390,17 @@ class Play:
         return Mark.of(entry.position, event)
 
     def settle_with(self, event: AnyEvent) -> None:
-        """An activity writes what came of it; its mark may overtake those of people's requests."""
+        """The model's activity writes what came of it; its mark may overtake those of people's requests."""
         mark = self.append(event)
         if self.told and self.maybe():
             self.deliver_told()
+        self.arrive(mark)
+
+    def work(self, call_id: str, event: AnyEvent) -> None:
+        """A tool's activity writes; of an intent nobody is told."""
+        mark = self.append(event)
         if event.type != "ToolExecutionRequested":
-            self.arrive(mark)
+            self.done.append((call_id, mark))
 
     def tell(self, request: Request) -> None:
         """A request is decided on what the log says; its mark is on its way."""
@@ -403,6 +415,13 @@ class Play:
         """Every mark that was on its way arrives."""
         while self.told:
             self.arrive(self.told.pop(0))
+
+    def deliver_done(self, call_id: str | None = None) -> None:
+        """The marks of one call's activities arrive, or of all."""
+        now = [each for each in self.done if call_id in (each[0], None)]
+        self.done = [each for each in self.done if each not in now]
+        for _, mark in now:
+            self.arrive(mark)
 
     def arrive(self, mark: Mark) -> None:
         """The process learns of a fact, as JSON and without its content."""

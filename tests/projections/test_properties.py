@@ -7,9 +7,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from eventlog.events import LLMCallRequested, LLMResponseReceived, Mark, RequestIgnored, ToolExecutionRequested, thin
+from eventlog.events import (
+    ApprovalDenied,
+    ApprovalExpired,
+    LLMCallFailed,
+    LLMCallRequested,
+    LLMResponseReceived,
+    Mark,
+    RequestIgnored,
+    ToolExecutionRequested,
+    UserMessageAdded,
+    thin,
+)
 from llm.messages import Message, ModelRequest
 from projections.composed import compose
+from projections.conversation import Reply
 from projections.fold import Projection, fold
 from projections.next_step import CallModel, Ended, next_step
 from projections.session import SESSION, Session, evolve
@@ -25,7 +37,7 @@ from tests.projections.streams import Story, stories
 VIEWS: tuple[Projection[Any], ...] = (SESSION, TRANSCRIPT, TOOL_CALLS, USAGE, TIMELINE, SUMMARY)
 
 for_every_story = settings(
-    max_examples=80,
+    max_examples=120,
     deadline=None,
     database=None,
     derandomize=True,
@@ -66,35 +78,35 @@ def test_content_makes_no_difference_to_the_process(story: Story) -> None:
     assert thinned == fold(SESSION, story.log)
 
 
-def essence(session: Session) -> Session:
-    """A session but for what the process is never told: intents, retries and what was ignored."""
-    return replace(
-        session,
-        position=0,
-        failures=0,
-        pending={id_: replace(call, state="wanted") for id_, call in session.pending.items()},
-    )
-
-
 @for_every_story
 @given(story=stories())
 def test_the_process_knows_what_the_log_says(story: Story) -> None:
     """Marks that come late and out of order make the same session as the log."""
-    assert essence(story.process) == essence(fold(SESSION, story.log))
+    stored = fold(SESSION, story.log)
+    assert essence(story.process) == essence(stored)
+    for call in stored.pending.values():
+        assert call.state in ("begun", story.process.pending[call.id].state)
+
+
+def essence(session: Session) -> Session:
+    """A session but for what the process is never told: intents, retries and what was ignored."""
+    pending = {id_: replace(call, state="wanted") for id_, call in session.pending.items()}
+    return replace(session, position=0, failures=0, pending=pending)
 
 
 @for_every_story
 @given(story=stories())
-def test_every_request_fulfils_the_providers_rules(story: Story) -> None:
-    """Whatever happened before a model call, its context is one the provider takes."""
+def test_every_context_fulfils_the_providers_rules(story: Story) -> None:
+    """Whenever it is rendered, the context is one the provider takes; before a model call, the model is to speak."""
     transcript = TRANSCRIPT.initial()
     at = {event.at for event in events_of(story) if isinstance(event, LLMCallRequested)}
     for recorded in story.log:
         transcript = TRANSCRIPT.evolve(transcript, recorded)
-        if recorded.position in at:
+        if recorded.position > 0:
             request = render(transcript, ())
             assert not broken(request)
-            assert asks_for_a_reply(request, paused=transcript.reply is not None and transcript.reply.paused)
+            paused = transcript.reply is not None and transcript.reply.paused
+            assert recorded.position not in at or asks_for_a_reply(request, paused=paused)
 
 
 def asks_for_a_reply(request: ModelRequest, *, paused: bool) -> bool:
@@ -132,14 +144,48 @@ def is_continued(before: tuple[Message, ...], now: tuple[Message, ...]) -> bool:
 
 @for_every_story
 @given(story=stories())
+def test_transcript_and_session_agree(story: Story) -> None:
+    """At every moment both count the same replies, and agree on what the last of them had read."""
+    session, transcript = Session(), TRANSCRIPT.initial()
+    for recorded in story.log:
+        session, transcript = SESSION.evolve(session, recorded), TRANSCRIPT.evolve(transcript, recorded)
+        replies = sum(isinstance(entry, Reply) for entry in transcript.entries)
+        assert (replies, transcript.step, transcript.read) == (session.turns, session.steps, session.answered)
+
+
+@for_every_story
+@given(story=stories())
 def test_nobody_is_left_without_an_answer(story: Story) -> None:
-    """A session that ends well or waits for a person has shown the model all that was said to it."""
+    """Where a session ends well or waits for a person, the model has read all that was said, or failed since."""
     session = fold(SESSION, story.log)
-    if session.completed == "success" or (session.status == "waiting" and not session.pending and not session.stalled):
-        transcript = fold(TRANSCRIPT, story.log)
-        heard = [recorded.position for recorded in story.log if recorded.event.type == "UserMessageAdded"]
-        assert max(heard) <= session.answered
-        assert transcript.read == session.answered
+    if session.completed == "success" or (session.status == "waiting" and not session.pending):
+        heard = max(positions(story, UserMessageAdded))
+        assert heard <= session.answered or heard < max(positions(story, LLMCallFailed))
+
+
+def positions(story: Story, kind: type[Any]) -> list[int]:
+    """Where events of a kind stand."""
+    return [recorded.position for recorded in story.log if isinstance(recorded.event, kind)]
+
+
+@for_every_story
+@given(story=stories())
+def test_no_call_runs_that_must_not(story: Story) -> None:
+    """Only calls of whole replies are begun: none that were cut off, refused, denied, unanswered, or begun before."""
+    session, may_run = Session(), set[str]()
+    for recorded in story.log:
+        given_up = session.steps
+        session = SESSION.evolve(session, recorded)
+        match event := recorded.event:
+            case LLMResponseReceived() if event.step > given_up:
+                may_run = {call.id for call in event.tool_calls if event.stop_reason == "tool_use"}
+            case ToolExecutionRequested():
+                assert event.call_id in may_run
+                may_run.discard(event.call_id)
+            case ApprovalDenied() | ApprovalExpired():
+                may_run.discard(event.call_id)
+            case _:
+                pass
 
 
 @for_every_story

@@ -34,3 +34,9 @@ async def hang(word: Word) -> str:
 async def stumble(word: Word) -> str:
     """Fail every time."""
     raise ValueError(f"{word} cannot be had")
+
+
+@tool(effect="unsafe", approval="always", quick=True)
+async def snap(word: Word) -> str:
+    """Do something small that must be allowed."""
+    return word

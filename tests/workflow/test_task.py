@@ -11,7 +11,7 @@ from eventlog.events import (
 )
 from stack.scripted.answers import Broken, Fault, Reply
 from tests.workflow.conftest import Play
-from tests.workflow.hands import look, stumble
+from tests.workflow.hands import look, snap, stumble
 
 
 async def test_a_task_ends_with_its_answer_in_the_log(play: Play) -> None:
@@ -155,3 +155,31 @@ async def test_starting_twice_is_starting_once(play: Play) -> None:
     again = await world.start("hello", thread="my-own-key")
     assert (await world.done(again))["reason"] == "success"
     assert await world.types("my-own-key") == before
+
+
+async def test_a_quick_tool_runs_as_a_local_activity_with_the_same_events(play: Play) -> None:
+    """It costs Temporal one marker, and the stream cannot tell the difference."""
+    world = await play({"sum": [Reply.tools(("calculate", {"expression": "6 * 7"})), Reply.text("42")]})
+    handle = await world.start("sum")
+    await world.done(handle)
+    history = await handle.fetch_history()
+    scheduled = [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert "run_tool" not in scheduled
+    assert sum(event.HasField("marker_recorded_event_attributes") for event in history.events) == 1
+    [done] = [e for e in await world.events(handle.id) if isinstance(e, ToolExecutionCompleted)]
+    assert done.result[0]["text"] == "42"
+    assert "ToolExecutionRequested" in await world.types(handle.id)
+
+
+async def test_a_quick_tool_that_must_be_allowed_asks_like_any_other(play: Play) -> None:
+    """The question, the answer and the call are what they are for other tools."""
+    world = await play({"go": [Reply.tools(("snap", {"word": "x"}, "call_1")), Reply.text("done")]}, [snap])
+    handle = await world.start("go")
+    await world.until(handle.id, lambda session: session.status == "waiting")
+    await handle.execute_update("approve", {"call_id": "call_1"})
+    assert (await world.done(handle))["status"] == "completed"
+    assert (await world.types(handle.id)).count("ToolExecutionCompleted") == 1

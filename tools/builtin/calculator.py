@@ -20,7 +20,7 @@ MOST_PLACES = 30
 Number: TypeAlias = int | float
 
 
-@tool(effect="read_only", timeout=10.0, title="calculate {expression}")
+@tool(effect="read_only", quick=True, title="calculate {expression}")
 def calculate(expression: Annotated[str, Field(min_length=1, max_length=LONGEST)]) -> str:
     """Work out an arithmetic expression exactly as written, such as (3 + 4) * 2 ** 0.5 / 7.
 

@@ -11,7 +11,7 @@ from tools.errors import ToolFailed
 from tools.tool import tool
 
 
-@tool(effect="read_only")
+@tool(effect="read_only", quick=True)
 def get_current_time(
     timezone: Annotated[str, Field(description="IANA time zone, such as Europe/Berlin", max_length=100)] = "UTC",
 ) -> str:

@@ -3,7 +3,7 @@
 from tools.tool import tool
 
 
-@tool(effect="read_only")
+@tool(effect="read_only", quick=True)
 def echo(message: str) -> str:
     """Give back the message unchanged.
 
