@@ -31,8 +31,8 @@ class Pulse:
         self.progress = progress
 
     async def beat(self) -> None:
-        """Beat until cancelled."""
-        while True:
+        """Beat until cancelled; a local activity has nobody who listens."""
+        while not activity.info().is_local:
             activity.heartbeat(self.progress)
             await asyncio.sleep(INTERVAL)
 

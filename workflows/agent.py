@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from projections.session import PendingCall, Session, Status, evolve, milliseconds
     from workflows.doors import Doors, mistakes
     from workflows.face import Face
-    from workflows.options import LOG, MODEL, quick_options, tool_options
+    from workflows.options import LOG, LOG_AWAY, MODEL, quick_options, tool_options
 
 T = TypeVar("T")
 
@@ -155,6 +155,8 @@ class AgentWorkflow(Doors):
             )
         except ActivityError as error:
             kind, problem = _why(error)
+            if kind in LOG_AWAY:
+                return
             await self._tell(f"model/{step.step}/outcome", GiveUpModel(step=step.step, kind=kind, problem=problem))
         else:
             self._learn(learned)
@@ -178,6 +180,8 @@ class AgentWorkflow(Doors):
             learned = await self._execute(call, self.session.tools.get(call.name))
         except ActivityError as error:
             kind, problem = _why(error)
+            if kind in LOG_AWAY:
+                return
             key = f"call/{self.session.steps}/{call.id}/outcome"
             await self._tell(key, GiveUpTool(call_id=call.id, kind=kind, problem=problem))
         else:
@@ -187,10 +191,10 @@ class AgentWorkflow(Doors):
         step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
         run, title = ToolActivities.run_tool, call.title
         if terms is not None and terms.quick:
-            options = quick_options(terms.timeout)
+            options = quick_options(terms.timeout, terms.attempts)
             return await workflow.execute_local_activity_method(run, step, summary=title, **options)
-        timeout = terms.timeout if terms else 0
-        return await workflow.execute_activity_method(run, step, summary=title, **tool_options(timeout))
+        options = tool_options(terms.timeout, terms.attempts) if terms else tool_options(0, 1)
+        return await workflow.execute_activity_method(run, step, summary=title, **options)
 
     async def _await_answer(self, call: PendingCall) -> None:
         """Wait until a person has decided; a question that nobody answers in time expires."""

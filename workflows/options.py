@@ -26,6 +26,11 @@ HEARTBEAT = timedelta(seconds=8)
 MARGIN = timedelta(minutes=15)
 """What an activity may take on top of its tool: to read, to write, and to wait with its outcome for the database."""
 
+CRASHES = 2
+"""So often a worker may die under a tool call that is no fault of the tool's; one that kills its worker stops there."""
+LOG_AWAY = ("LogUnavailable", "ConnectionLost", "LogMisconfigured")
+"""What an activity fails with that had only to wait: nothing is given up for that, also not after the last attempt."""
+
 LOG: Options = {
     "start_to_close_timeout": timedelta(seconds=60),
     "heartbeat_timeout": HEARTBEAT,
@@ -51,23 +56,23 @@ MODEL: Options = {
 """Asking the model. Its refusals are counted by the activity itself; these attempts are for processes that die."""
 
 
-def tool_options(timeout: float) -> Options:
-    """Running a tool that may take `timeout` seconds; its own retries are counted by the activity."""
+def tool_options(timeout: float, attempts: int) -> Options:
+    """Running a tool that may take `timeout` seconds and be tried `attempts` times, not counting a crash or two."""
     return {
         "start_to_close_timeout": timedelta(seconds=timeout) + MARGIN,
         "heartbeat_timeout": HEARTBEAT,
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_interval=timedelta(seconds=30),
-            maximum_attempts=10,
+            maximum_attempts=attempts + CRASHES,
         ),
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }
 
 
-def quick_options(timeout: float) -> LocalOptions:
+def quick_options(timeout: float, attempts: int) -> LocalOptions:
     """Running a quick tool within the workflow task: no queue, no heartbeat, the same retries."""
-    options = tool_options(timeout)
+    options = tool_options(timeout, attempts)
     return {
         "start_to_close_timeout": options["start_to_close_timeout"],
         "retry_policy": options["retry_policy"],
