@@ -19,10 +19,11 @@ from eventlog.canonical import digest_of
 from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, Mark, SessionStarted, ToolCall
 from eventlog.log import EventLog
 from llm.errors import ModelError, ModelUnavailable
-from llm.messages import Block, ModelReply, ModelRequest, TokenUsage, text_of
+from llm.messages import Block, ModelReply, ModelRequest, TokenUsage
 from llm.model import Model
-from projections.session import CUT_OFF, ENDS_BADLY, SESSION
-from projections.transcript import TRANSCRIPT, Transcript, check_answer, render
+from projections.session import SESSION
+from projections.transcript import TRANSCRIPT, NotStarted, Transcript, render
+from projections.verdict import asked, verdict
 from tools.toolbox import Toolbox
 
 ATTEMPTS = 12
@@ -41,7 +42,9 @@ class Prices(Protocol):
 class Call:
     """One request, ready to be sent."""
 
-    session: SessionStarted
+    terms: SessionStarted
+    so_far: str
+    """What was said already of an answer that the reply continues."""
     request: ModelRequest
     body: bytes
     author: Author
@@ -76,17 +79,15 @@ class ModelActivities:
         return await self._record(step, call, intent, answer, round((time.monotonic() - began) * 1000))
 
     async def _prepare(self, step: ModelStep) -> Call:
-        def see(transcript: Transcript) -> tuple[SessionStarted, ModelRequest, Author]:
+        def see(transcript: Transcript) -> Call:
             terms = transcript.terms
             if terms is None:
-                raise AssertionError(f"the stream {step.stream} has no beginning")
-            specs = self._toolbox.specs([tool.name for tool in terms.tools])
+                raise NotStarted(f"the stream {step.stream} has no beginning")
+            request = render(transcript, self._toolbox.specs([tool.name for tool in terms.tools]))
             author = Author(transcript.tenant, transcript.principal, transcript.last_id)
-            return terms, render(transcript, specs), author
+            return Call(terms, transcript.so_far, request, self._model.encode(request), author)
 
-        seen = await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)
-        terms, request, author = seen.value
-        return Call(terms, request, self._model.encode(request), author)
+        return (await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)).value
 
     async def _intend(self, step: ModelStep, call: Call) -> UUID:
         sha256 = hashlib.sha256(call.body).hexdigest()
@@ -134,8 +135,8 @@ class ModelActivities:
         return Learned(marks=(written.mark,))
 
     async def _record(self, step: ModelStep, call: Call, intent: UUID, reply: ModelReply, duration_ms: int) -> Learned:
-        calls = tuple(self._call(block) for block in _asked(reply))
-        final, problem = verdict(reply, call.session)
+        calls = tuple(self._call(block) for block in asked(reply))
+        final, problem = verdict(reply, call.terms, call.so_far)
         event = LLMResponseReceived(
             step=step.step,
             at=step.at,
@@ -160,28 +161,9 @@ class ModelActivities:
         return ToolCall(id=str(block["id"]), name=name, arguments=arguments, title=self._toolbox.title(name, arguments))
 
 
-def verdict(reply: ModelReply, session: SessionStarted) -> tuple[bool, str | None]:
-    """Whether a reply is the model's last word, and what is wrong with it where it ought to be and is not."""
-    if _asked(reply) or reply.stop_reason in CUT_OFF or reply.stop_reason == "pause_turn":
-        return reply.stop_reason in ENDS_BADLY, None
-    if reply.stop_reason in ENDS_BADLY:
-        return True, None
-    text = text_of(reply.content).strip()
-    if not text:
-        return False, None
-    if session.mode == "chat" or session.result_schema is None:
-        return True, None
-    _, problem = check_answer(text, session.result_schema)
-    return problem is None, problem
-
-
-def _asked(reply: ModelReply) -> list[Block]:
-    return [block for block in reply.content if block.get("type") == "tool_use"]
-
-
 def _refuse_ambiguous(reply: ModelReply) -> None:
     """A result could not be told to belong to one of two calls with the same id: ask again."""
-    ids = [block.get("id") for block in _asked(reply)]
+    ids = [block.get("id") for block in asked(reply)]
     if len(set(ids)) < len(ids) or not all(isinstance(id_, str) and id_ for id_ in ids):
         raise ModelUnavailable("invalid_reply", f"the model's tool calls have missing or repeated ids: {ids}")
 

@@ -13,6 +13,7 @@ from eventlog.canonical import digest_of
 from eventlog.events import AnyEvent, Mark, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
 from eventlog.log import NO_STREAM, AlreadyAppended, Appended, EventLog, IdConflict, VersionConflict
 from llm.messages import ModelTerms
+from projections.answer import schema_problem
 from projections.decide import decide, refusal
 from projections.requests import Approve, Deny, Pause, Request, Resume, Say, StartSession, Terminate
 from projections.session import SESSION, Session
@@ -112,6 +113,8 @@ class SessionActivities:
 
     def _beginning(self, opening: OpenSession) -> SessionStarted:
         start = opening.start
+        if start.result_schema is not None and (problem := schema_problem(start.result_schema)):
+            raise ApplicationError(f"result_schema: {problem}", type="InvalidStart", non_retryable=True)
         try:
             tools = self._toolbox.terms(start.tools)
         except UnknownTool as error:

@@ -50,6 +50,10 @@ class ToolStep(InThread):
     call: str
 
 
+CRASHED = "Crashed"
+"""The error of a quick call whose process died: nobody counts how often, so it is for the server's own attempts."""
+
+
 class Tell(InThread):
     """Make the fact that a request asks for."""
 

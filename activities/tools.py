@@ -13,7 +13,7 @@ from activities.attempt import Pulse, attempting
 from activities.journal import Author, Intent, Journal
 from activities.retry import pause_before, try_again
 from activities.spans import tool_span
-from activities.steps import Learned, ToolStep
+from activities.steps import CRASHED, Learned, ToolStep
 from activities.views import Views
 from eventlog.events import (
     AnyEvent,
@@ -65,6 +65,7 @@ class ToolActivities:
         if known is not None:
             return Learned(marks=(Mark.of(known.position, known.event),))
         call, author = await self._look(step)
+        _refuse_endless_crashes(call)
         plan = self._toolbox.plan(call.name, call.arguments_to_run, call.allowed)
         if isinstance(plan, Unplanned):
             return await self._settle(step, _failed(call, Failed(plan.kind, plan.problem)), author)
@@ -182,6 +183,13 @@ class ToolActivities:
 
 def _key(step: ToolStep, what: str) -> str:
     return f"call/{step.step}/{step.call}/{what}"
+
+
+def _refuse_endless_crashes(call: OpenCall) -> None:
+    """Where the process died under a quick call, the next one begins with attempt 1 again, for ever."""
+    info = activity.info()
+    if info.is_local and info.attempt == 1 and call.intent is not None:
+        raise ApplicationError(f"the worker died under {call.title}", type=CRASHED, non_retryable=True)
 
 
 def _changed_since_asked(attempt: Attempt) -> bool:

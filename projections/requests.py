@@ -5,7 +5,7 @@ Every request can be written by hand, as the JSON of a Temporal signal: `{"call_
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from eventlog.events import CompletionReason, LimitName, Limits, Mode
 from llm.messages import Block, Frozen, JsonObject, ModelTerms
@@ -13,12 +13,26 @@ from llm.messages import Block, Frozen, JsonObject, ModelTerms
 LONGEST_MESSAGE = 256 * 1024
 """Characters. What is longer belongs in a file that a tool can read."""
 
+ATTACHABLE = ("text", "image", "document", "search_result")
+"""Kinds of blocks a person may send: the provider takes no other from a user, and would reject the thread for ever."""
+
+
+def _attachable(block: Block) -> Block:
+    if block.get("type") not in ATTACHABLE:
+        raise ValueError(
+            f"a block of type {block.get('type')!r} cannot be attached; use one of {', '.join(ATTACHABLE)}"
+        )
+    return block
+
+
+Attachment = Annotated[Block, AfterValidator(_attachable)]
+
 
 class StartSession(Frozen):
     """Begin a session. Everything but the message has a default."""
 
     message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
-    attachments: tuple[Block, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     mode: Mode = "task"
     model: ModelTerms | None = None
     """None takes the worker's default model."""
@@ -54,7 +68,7 @@ class Say(Frozen):
 
     request: Literal["message"] = "message"
     message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
-    attachments: tuple[Block, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     sender: str = "anonymous"
 
     @model_validator(mode="before")

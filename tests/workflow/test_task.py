@@ -183,3 +183,14 @@ async def test_a_quick_tool_that_must_be_allowed_asks_like_any_other(play: Play)
     await handle.execute_update("approve", {"call_id": "call_1"})
     assert (await world.done(handle))["status"] == "completed"
     assert (await world.types(handle.id)).count("ToolExecutionCompleted") == 1
+
+
+async def test_an_answer_that_was_cut_off_is_checked_whole(play: Play) -> None:
+    """The pieces together fit the schema, though neither does alone."""
+    pieces = [Reply.text('{"n": 1', stop_reason="max_tokens"), Reply.text("2}")]
+    world = await play({"count": pieces})
+    handle = await world.start("count", result_schema={"type": "object", "required": ["n"]})
+    assert (await world.done(handle))["reason"] == "success"
+    completed = (await world.events(handle.id))[-1]
+    assert isinstance(completed, SessionCompleted)
+    assert completed.result == {"n": 12}

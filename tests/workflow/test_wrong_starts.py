@@ -17,6 +17,7 @@ from tests.workflow.conftest import Play
         ({"message": ""}, "message"),
         (None, "input"),
         ({"message": "x", "mode": "chat", "result_schema": {}}, "mode 'task'"),
+        ({"message": "x", "result_schema": {"type": "numberr"}}, "result_schema"),
         ({"message": "x", "limits": {"turns": -1}}, "limits.turns"),
     ],
 )
