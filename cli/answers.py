@@ -13,6 +13,7 @@
                                    {"name", "ok", "detail", "remedy"}
     worker                         {"task_queue", "temporal": {"address"}, "pid"}, when it works
     down                           {"stopped": [name, …], "home"}
+    demo                           {"ok", "problems", "report", "killed", "taken_over", …} (demonstration/pages.py)
     anything that goes wrong       {"error": {"kind": …, "message": …, "remedy": …}}
 
 An event is {"position", "global_position", "id", "type", "time", "data", "metadata"}. Times are ISO 8601 in UTC;

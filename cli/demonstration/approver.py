@@ -94,6 +94,7 @@ class Approver:
                     why = await self._typed(question, "Why not? The model reads it [enter: no reason]")
                     return Decision("deny", person, why or "no reason was given")
                 case None:
+                    self._tell.say("Nobody is there any more, and that is no yes:")
                     return Decision("deny", person, "nobody was there to say yes")
 
     async def _typed(self, question: PendingApproval, prompt: str) -> str | None:

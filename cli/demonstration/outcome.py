@@ -96,7 +96,8 @@ class Outcome:
 
     def problems(self) -> list[str]:
         """What did not hold; nothing where all did."""
-        return [*self._of_the_thread(), *self._of_the_death(), *self._of_the_report()]
+        missing = () if self.cut_short is not None else (*self._of_the_death(), *self._of_the_question())
+        return [*self._of_the_thread(), *missing, *self._of_the_report()]
 
     def _of_the_thread(self) -> Iterator[str]:
         if self.cut_short is not None:
@@ -118,20 +119,22 @@ class Outcome:
         elif taking_over.attempt < 2:
             yield "the step was finished by the attempt that was killed"
 
-    def _of_the_report(self) -> Iterator[str]:
-        allowed = self.granted
+    def _of_the_question(self) -> Iterator[str]:
         if self.call_id is None:
             yield f"the agent never asked to write {NAME}"
-        elif not allowed and not self.denied:
+        elif self.call_id in self.granted and not self.calls:
+            yield "the report was allowed, but not written"
+        elif self.call_id not in self.granted and not self.denied:
             yield "nobody answered the agent's question in time"
+
+    def _of_the_report(self) -> Iterator[str]:
+        allowed = self.granted
         for call_id, call in self.calls.items():
             times = self.writes[call_id]
             if times != (1 if call_id in allowed else 0):
                 yield f"the report was written {times} times under {'one' if call_id in allowed else 'no'} approval"
             elif call_id == list(self.calls)[-1] and self.content != str(call.arguments.get("content")).encode():
                 yield "the file does not hold what was approved"
-        if not self.calls and self.call_id in allowed:
-            yield "the report was allowed, but not written"
 
 
 def _is_report(call: ToolExecutionRequested | ApprovalRequested) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +140,9 @@ def answer(outcome: Outcome, places: Places) -> dict[str, Any]:
     """The same for scripts."""
     report, killing, taking_over = outcome.report, outcome.killing, outcome.taking_over
     return {
+        **asdict(report),
         "ok": not outcome.problems(),
         "problems": outcome.problems(),
-        "thread_id": places.thread,
-        "status": report.status,
-        "position": report.position,
         "call_id": outcome.call_id,
         "folder": str(places.report.parent),
         "model": places.settings.model_name,
@@ -157,10 +155,6 @@ def answer(outcome: Outcome, places: Places) -> dict[str, Any]:
         },
         "killed": killing,
         "taken_over": taking_over,
-        "turns": report.turns,
-        "tool_calls": report.tool_calls,
-        "tokens": report.tokens,
-        "cost_usd": report.cost_usd,
         "temporal": {
             "address": places.addresses.temporal if places.addresses else None,
             "ui": places.ui,
@@ -168,5 +162,4 @@ def answer(outcome: Outcome, places: Places) -> dict[str, Any]:
         },
         "attached": places.attached,
         "seconds": round(outcome.seconds, 1),
-        "answer": report.answer,
     }

@@ -43,7 +43,8 @@ class ReportFile:
         folder = self.folder
         try:
             os.fsencode(folder).decode()
-            next(os.scandir(folder), None)
+            with os.scandir(folder) as found:
+                next(found, None)
         except UnicodeDecodeError as error:
             raise _unusable(f"the name of the folder {folder} is not UTF-8") from error
         except FileNotFoundError as error:

@@ -63,7 +63,7 @@ class Witness:
         return bool(news)
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        """Look until it is seen. Raises `CutShort` when the thread has ended, is stuck, or is silent for too long."""
+        """Look until it is seen. Raises `CutShort` when the thread has ended, or is silent for too long."""
         latest = time.monotonic()
         while True:
             if await self.look():
@@ -76,9 +76,7 @@ class Witness:
     def _require_hope(self, silence: float) -> None:
         report = self.report
         if report.ended:
-            raise CutShort(f"the thread has ended ({report.status}): {report.summary}")
-        if report.problem:
-            raise CutShort(f"the model could not be asked: {report.problem}")
+            raise CutShort(f"the thread has ended too early ({report.status}): {report.summary}")
         if silence > PATIENCE and not report.pending:
             raise CutShort(f"nothing has happened for {PATIENCE:.0f} seconds")
 

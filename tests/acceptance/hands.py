@@ -51,21 +51,16 @@ def launch(context: ToolContext, hold: Hold = "no") -> str:
     return _act("launch", context, hold)
 
 
-@tool(effect="read_only", timeout=120)
+@tool(effect="read_only", attempts=1, quick=True)
 def poison(context: ToolContext) -> str:
     """Kill the process that runs it."""
-    _note("began", "poison", context)
-    os.kill(os.getpid(), signal.SIGKILL)
-    return "unreachable"
+    return _kill("poison", context)
 
 
-@tool(effect="unsafe", timeout=120)
+@tool(effect="unsafe")
 def venom(context: ToolContext) -> str:
-    """Kill the process that runs it, after the effect."""
-    _note("began", "venom", context)
-    _note("acted", "venom", context)
-    os.kill(os.getpid(), signal.SIGKILL)
-    return "unreachable"
+    """Kill the process that runs it, which may not happen twice."""
+    return _kill("venom", context)
 
 
 def _act(name: str, context: ToolContext, hold: Hold) -> str:
@@ -76,6 +71,13 @@ def _act(name: str, context: ToolContext, hold: Hold) -> str:
     if hold == "after":
         _wait(context)
     return f"{name} done"
+
+
+def _kill(name: str, context: ToolContext) -> str:
+    _note("began", name, context)
+    _note("acted", name, context)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never said"
 
 
 def _note(what: What, name: str, context: ToolContext) -> None:

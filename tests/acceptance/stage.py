@@ -138,7 +138,7 @@ def opening_of(request: Received) -> str:
 
 
 @asynccontextmanager
-async def staged(servers: Servers, folder: Path, plays: dict[str, Sequence[Step]]) -> AsyncIterator[Stage]:
+async def staged(servers: Servers, folder: Path, plays: Mapping[str, Sequence[Step]]) -> AsyncIterator[Stage]:
     """A stage on which these conversations are played; no worker outlives it."""
     await servers.start()
     async with ScriptedServer(Playbook(plays)) as model, PostgresEventLog.connect(servers.postgres.url()) as log:
