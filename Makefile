@@ -7,7 +7,7 @@ LOCKED := uv pip compile --quiet --universal --generate-hashes --python-version 
 SOURCES := pyproject.toml requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check fix lock
+.PHONY: help setup up demo test check fix bench lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ check: $(READY) ## Run everything that checks without running: style, types, lay
 fix: $(READY) ## Repair and format what can be repaired by a program
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure what this costs beside the plainest way of doing the same, here and now; takes minutes
+	@$(BIN)/python -m bench.append
+	@echo
+	@$(BIN)/python -m bench.read
 
 lock: $(READY) ## Pin again: what pyproject.toml newly asks for (UPGRADE=--upgrade: the newest of everything)
 	$(BIN)/$(LOCKED) --group dev $(UPGRADE) --output-file requirements.lock

@@ -1,6 +1,6 @@
 """Where real things meet: settings in, adapters out. Only the edges (`worker.py`, `client.py`) come here."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from tools.workbench import Workbench
 if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model
     from llm.anthropic import AnthropicModel
     from llm.clients import AnthropicClient
+    from llm.messages import ModelRequest
 
 SYSTEM = """\
 You are a careful agent with tools. You work in a folder that is your workspace; paths are relative to it.
@@ -68,12 +69,14 @@ async def connect_temporal(
     interceptors: Sequence[Interceptor] = (),
     runtime: Runtime | None = None,
 ) -> Client:
-    """A client of the Temporal server at `address`."""
+    """A client of the Temporal server at `address`; the embedded one asks for no key and speaks no TLS."""
+    theirs = address == settings.temporal_address
+    key = settings.temporal_api_key if theirs else None
     return await Client.connect(
         address,
         namespace=settings.temporal_namespace,
-        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-        tls=_tls(settings),
+        api_key=key.get_secret_value() if key else None,
+        tls=theirs and _tls(settings),
         data_converter=pydantic_data_converter,
         interceptors=interceptors,
         lazy=lazy,
@@ -124,6 +127,15 @@ def _model_client(settings: Settings, places: Places) -> "AnthropicClient":
             return vertex_client(project=settings.vertex_project or "", region=settings.vertex_region or "")
         case "bedrock":
             return bedrock_client(region=settings.bedrock_region or "")
+
+
+def request_encoder(settings: Settings) -> Callable[["ModelRequest"], bytes]:
+    """The HTTP body of a request to the model that the settings name. Nobody is asked, so no key is needed."""
+    from llm.anthropic import BEDROCK, PLAIN, VERTEX
+    from llm.body import body_of
+
+    dialect = {"anthropic": PLAIN, "vertex": VERTEX, "bedrock": BEDROCK}[settings.provider]
+    return lambda request: dialect.encode(body_of(request))
 
 
 def read_prices(settings: Settings) -> Prices:

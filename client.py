@@ -10,13 +10,13 @@ from typing import Annotated, TextIO
 
 import typer
 
-from cli import demo, look, people, prompt, service, start
+from cli import demo, look, people, prompt, schema, service, start, transfer, verify
 from cli.command import Config, Globals, Json, open_nowhere, shown
 from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.output import Output
 
-GROUPS = (service, start, look, people, prompt, demo)
+GROUPS = (service, start, look, people, prompt, demo, verify, transfer, schema)
 """Each adds its commands with `register(app)`, in the order of the help."""
 
 

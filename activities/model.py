@@ -18,7 +18,7 @@ from activities.views import Views
 from eventlog.canonical import digest_of
 from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, Mark, SessionStarted, ToolCall
 from eventlog.log import EventLog
-from llm.errors import ModelError, ModelUnavailable
+from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
 from llm.messages import Block, ModelReply, ModelRequest, TokenUsage
 from llm.model import Model
 from projections.session import SESSION
@@ -46,7 +46,6 @@ class Call:
     so_far: str
     """What was said already of an answer that the reply continues."""
     request: ModelRequest
-    body: bytes
     author: Author
 
 
@@ -71,7 +70,11 @@ class ModelActivities:
         if known is not None:
             return Learned(marks=(Mark.of(known.position, known.event),))
         call = await self._prepare(step)
-        intent = await self._intend(step, call)
+        try:
+            body = self._model.encode(call.request)
+        except ModelRefusesRequest as error:
+            return await self._failed(step, call.author, error)
+        intent = await self._intend(step, call, body)
         began = time.monotonic()
         answer = await self._ask(call, intent, pulse)
         if isinstance(answer, ModelError):
@@ -85,12 +88,12 @@ class ModelActivities:
                 raise NotStarted(f"the stream {step.stream} has no beginning")
             request = render(transcript, self._toolbox.specs([tool.name for tool in terms.tools]))
             author = Author(transcript.tenant, transcript.principal, transcript.last_id)
-            return Call(terms, transcript.so_far, request, self._model.encode(request), author)
+            return Call(terms, transcript.so_far, request, author)
 
         return (await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)).value
 
-    async def _intend(self, step: ModelStep, call: Call) -> UUID:
-        sha256 = hashlib.sha256(call.body).hexdigest()
+    async def _intend(self, step: ModelStep, call: Call, body: bytes) -> UUID:
+        sha256 = hashlib.sha256(body).hexdigest()
         event = LLMCallRequested(
             step=step.step,
             at=step.at,
@@ -99,7 +102,7 @@ class ModelActivities:
             model=call.request.terms,
             tools_digest=digest_of([spec.model_dump() for spec in call.request.tools]),
             request_sha256=sha256,
-            request_bytes=len(call.body),
+            request_bytes=len(body),
         )
         intent = await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
         return intent.id
@@ -115,9 +118,11 @@ class ModelActivities:
         return reply
 
     async def _failed(self, step: ModelStep, author: Author, error: ModelError) -> Learned:
-        failures = (await self._views.read(SESSION, step.stream, lambda session: session.failures)).value
+        now = await self._views.read(SESSION, step.stream, lambda session: (session.steps, session.failures))
+        ended, failures = now.value
         transient = isinstance(error, ModelUnavailable)
-        retrying = transient and failures + 1 < ATTEMPTS
+        # An attempt that was taken for dead may fail when another has long had the reply: that one stands.
+        retrying = transient and failures + 1 < ATTEMPTS and ended < step.step
         retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
         pause = pause_before(failures, retry_after)
         event = LLMCallFailed(

@@ -12,11 +12,14 @@ LONGEST_RETRY_AFTER = 600.0
 
 
 def pause_before(retry: int, retry_after: float | None = None) -> float:
-    """Seconds before the `retry`-th retry (0, 1, …): doubling, but as long as was asked for."""
+    """Seconds before the `retry`-th retry (0, 1, …): doubling, but as long as was asked for.
+
+    Who asks for no time at all, or for one that is over, has said nothing: attempts are few, and soon used up.
+    """
     backing_off = min(FIRST_PAUSE * 2.0**retry, LONGEST_PAUSE)
-    if retry_after is None:
+    if retry_after is None or retry_after <= 0:
         return backing_off
-    return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+    return min(retry_after, LONGEST_RETRY_AFTER)
 
 
 def try_again(kind: str, problem: str, pause: float) -> ApplicationError:

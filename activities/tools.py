@@ -170,11 +170,16 @@ class ToolActivities:
     async def _retry(self, attempt: Attempt, failed: Failed) -> None:
         """Record the failure and have the activity run again, while the call's attempts last."""
         failures = attempt.call.failures
-        if not failed.retry or failures + 1 >= attempt.planned.attempts:
+        if not failed.retry or failures + 1 >= attempt.planned.attempts or not await self._is_open(attempt):
             return
         event = _failed(attempt.call, failed).model_copy(update={"will_retry": True})
         await self._journal.settle(attempt.step, _key(attempt.step, f"failure/{failures}"), event, attempt.author)
         raise try_again(failed.kind, failed.problem, pause_before(failures, failed.retry_after))
+
+    async def _is_open(self, attempt: Attempt) -> bool:
+        """Whether nobody has settled the call while this attempt was at it, perhaps taken for dead."""
+        call, stream = attempt.call.id, attempt.step.stream
+        return (await self._views.read(TOOL_CALLS, stream, lambda calls: call in calls.open)).value
 
     async def _settle(self, step: ToolStep, event: AnyEvent, author: Author, what: str = "outcome") -> Learned:
         written = await self._journal.settle(step, _key(step, what), event, author)

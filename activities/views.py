@@ -1,13 +1,15 @@
 """Views of threads, kept warm: each is continued from where it was left, so that a read costs only what is new."""
 
 import asyncio
+import gc
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from eventlog.log import NO_STREAM, EventLog
+from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import StreamName
 from projections.fold import Projection
 
@@ -27,6 +29,13 @@ class View:
     position: int = NO_STREAM
     last_id: UUID | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def take(self, chunk: Sequence[Recorded]) -> None:
+        """Continue it with these events."""
+        state, evolve = self.state, self.projection.evolve
+        for recorded in chunk:
+            state = evolve(state, recorded)
+        self.state, self.position, self.last_id = state, chunk[-1].position, chunk[-1].id
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,21 @@ class Views:
     async def _continue(self, view: View, stream: StreamName, at: int | None) -> None:
         if at is not None and at <= view.position:
             return
-        async for recorded in self._log.read(stream, view.position + 1, at):
-            view.state = view.projection.evolve(view.state, recorded)
-            view.position, view.last_id = recorded.position, recorded.id
+        with _nothing_collected() if view.position == NO_STREAM else nullcontext():
+            async for chunk in self._log.chunks(stream, view.position + 1, at):
+                view.take(chunk)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Lets the garbage collector rest: a view grows by what is read, and it would look all of that through each time.
+
+    Where several do so at once, the first to end wakes it for all.
+    """
+    awake = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if awake:
+            gc.enable()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from uuid import UUID
 
 from eventlog.events import (
     AnyEvent,

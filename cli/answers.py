@@ -8,6 +8,9 @@
     show --events                  {"thread_id": …, "events": [event, …]}
     watch                          one event a line as it happens, then a ThreadReport
     prompt                         PromptReport
+    verify                         Report  (verification/verdict.py)
+    export, import                 {"thread_id", "events", "file", "bytes"}, {"thread_id", "events", "added"}
+    schema export, schema check    {"folder", "written": [name, …]}, {"ok", "problems": [Problem, …]}
     up                             {"temporal": {"address", "ui"}, "database", "model", "home", "attached", "worker"}
     doctor                         the first four of these, "ok", "settings" and "checks", each
                                    {"name", "ok", "detail", "remedy"}
@@ -147,7 +150,8 @@ class PromptReport:
 
 def event_json(recorded: Recorded) -> dict[str, Any]:
     """An event as the log has it."""
-    data = recorded.event.model_dump(mode="json")
+    # Not pydantic's JSON mode: it refuses lone halves of characters and deep nesting, and models write both.
+    data = recorded.event.model_dump()
     return {
         "position": recorded.position,
         "global_position": recorded.global_position,

@@ -33,6 +33,11 @@ async def places(settings: Settings, *, with_model: bool = False) -> Places:
             f"nothing is running under PERDURE_HOME ({settings.home})",
             remedy="start it with `perdure up`, or set " + ", ".join(_missing(settings, scripted=scripted)),
         )
+    if scripted and addresses.model is None:
+        raise NothingRunning(
+            f"the system under PERDURE_HOME ({settings.home}) was started with a model of its own, not a scripted one",
+            remedy="set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL, here as it was set there",
+        )
     return Places(
         temporal or addresses.temporal,
         database.get_secret_value() if database else addresses.database,

@@ -52,12 +52,16 @@ def thread_id(text: str) -> "ThreadId":
 def message(text: str) -> str:
     """What to say: the argument itself, or all of stdin where it is `-`."""
     try:
-        said = sys.stdin.read() if text == "-" else text
+        said = _piped_in() if text == "-" else text
     except UnicodeDecodeError as error:
         raise BadUsage(f"what is piped in is no text: {error}") from error
     if not said.strip():
         raise BadUsage("there is no message", remedy="say something, or pipe it in and give - as the message")
     return said
+
+
+def _piped_in() -> str:
+    return sys.stdin.read() if sys.stdin is not None else ""  # a closed stdin is None, whatever its type says
 
 
 def json_object(option: str, text: str | None) -> dict[str, Any] | None:
@@ -140,7 +144,11 @@ def made(kind: "type[M]", **fields: object) -> "M":
 
 def mistakes(error: Any) -> str:
     """What pydantic found wrong, in a line."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {_plain(each['msg'])}" for each in error.errors())
+
+
+def _plain(told: str) -> str:
+    return told.removeprefix("Value error, ")
 
 
 def text_or_file(option: str, text: str | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import ClientError
@@ -21,7 +21,12 @@ Render = Callable[["Console"], None]
 def as_json(answer: object) -> str:
     """One line of JSON; keys stay in the order in which `answers.py` documents them."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    return json.dumps(_plain(answer), ensure_ascii=not utf8, default=_jsonable)
+    write = partial(json.dumps, ensure_ascii=not utf8, default=_jsonable)
+    plain = _plain(answer)
+    try:
+        return write(plain, allow_nan=False)
+    except ValueError:  # infinity and its kin, which JSON cannot say: as text
+        return write(json.loads(write(plain), parse_constant=str))
 
 
 def _plain(answer: object) -> object:

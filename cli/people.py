@@ -80,7 +80,7 @@ async def deny(
     from cli.given import made, thread_id
     from projections.requests import Deny
 
-    if not reason:
+    if reason is None or not reason.strip():
         raise BadUsage("say why: the model reads it", remedy="as in --reason 'write it to docs/ instead'")
     async with run.threads() as threads:
         id_ = thread_id(thread)
@@ -100,7 +100,7 @@ async def pending(
     from cli.pages import pending_page
 
     async with run.threads() as threads:
-        found = await threads.pending(thread_id(thread) if thread else None)
+        found = await threads.pending(None if thread is None else thread_id(thread))
     run.output.answer({"pending": found}, lambda page: pending_page(page, found))
 
 

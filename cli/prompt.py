@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from eventlog.log import Recorded
     from eventlog.streams import ThreadId
     from llm.messages import ModelRequest
-    from llm.model import Model
     from projections.transcript import Transcript
     from settings import Settings
 
@@ -42,22 +41,18 @@ async def prompt(
     ] = 1,
 ) -> ExitCode:
     """Show the exact request of the Nth model call, and whether it is byte for byte the one that was sent."""
-    from bootstrap import open_model
-    from cli.connection import places
     from cli.given import thread_id
     from cli.pages import prompt_page
 
-    async with run.threads() as threads, open_model(run.settings, await places(run.settings, with_model=True)) as model:
-        report = await rendered(threads, run.settings, model, thread_id(thread), number)
+    async with run.threads() as threads:
+        report = await rendered(threads, run.settings, thread_id(thread), number)
     run.output.answer(report, lambda page: prompt_page(page, run.output, report))
     return ExitCode.OK if report.verified else ExitCode.FAILED
 
 
-async def rendered(
-    threads: "Threads", settings: "Settings", model: "Model", thread: "ThreadId", number: int
-) -> "PromptReport":
-    """The request of the model call with this number, by what this machine knows of tools and model."""
-    from bootstrap import lay_out_tools
+async def rendered(threads: "Threads", settings: "Settings", thread: "ThreadId", number: int) -> "PromptReport":
+    """The request of the model call with this number, by what this machine knows of tools and provider."""
+    from bootstrap import lay_out_tools, request_encoder
     from cli.answers import PromptReport
     from projections.fold import fold
     from projections.transcript import TRANSCRIPT, render
@@ -66,7 +61,7 @@ async def rendered(
     position, call = _call(thread, events, number)
     transcript = fold(TRANSCRIPT, events[: call.at + 1])
     request = render(transcript, lay_out_tools(settings).specs(_tools(transcript)))
-    body = model.encode(request)
+    body = request_encoder(settings)(request)
     sha256 = hashlib.sha256(body).hexdigest()
     return PromptReport(
         thread_id=thread,

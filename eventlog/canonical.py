@@ -7,11 +7,17 @@ import hashlib
 import json
 from typing import Any
 
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_text(value: Any) -> str:
+    """`value` as JSON with sorted keys and no spaces; lone surrogates stand in it as they are."""
+    return _WRITER.encode(value)
+
 
 def canonical_json(value: Any) -> bytes:
     r"""`value` as UTF-8 JSON with sorted keys and no spaces; lone surrogates are written as `\uXXXX` escapes."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", errors="backslashreplace")
+    return canonical_text(value).encode("utf-8", errors="backslashreplace")
 
 
 def digest_of(value: Any) -> str:

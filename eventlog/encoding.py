@@ -1,32 +1,39 @@
 """Between an event and the row it is kept in: class name as type, the rest as data, upcast where it is old."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias, get_args
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
-from eventlog.escaping import UNSAFE, from_json, to_json
+from eventlog.escaping import ESCAPE, UNSAFE, from_json, to_json
 from eventlog.events import AnyEvent, Event, UnknownEvent
 from eventlog.log import Entry, EntryRejected, LogCorrupted, Recorded
 from eventlog.metadata import Metadata
 from eventlog.streams import StreamName
-from llm.messages import JsonObject
+from eventlog.upcasting import UPCASTS, Upcasts
 
 MOST_BYTES = 64 * 1024 * 1024
 """The largest entry, data and metadata together; `jsonb` itself ends at 256 MB."""
-
-Upcasts: TypeAlias = Mapping[tuple[str, int], Callable[[JsonObject], JsonObject]]
-UPCASTS: Upcasts = MappingProxyType({})
-"""How data of an old shape becomes data of the next: by event type and the version the data has."""
 
 KNOWN: Mapping[str, type[Event]] = MappingProxyType(
     {kind.__name__: kind for kind in get_args(get_args(AnyEvent)[0]) if kind is not UnknownEvent}
 )
 """The event classes by the name they are written under."""
+
+_OURS = re.compile(r'\{"at": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z"')
+"""How the database begins to show metadata that we wrote: the shortest key comes first."""
+_read_id = TypeAdapter(UUID).validator.validate_python
+_read_metadata = TypeAdapter(Metadata).validator.validate_json
+_READERS = {name: TypeAdapter(kind).validator.validate_json for name, kind in KNOWN.items()}
+"""The validators themselves: every event of every fold passes through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,11 @@ class Encoded:
     metadata: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An event as the database gives it back; the columns in Message DB's order."""
 
     id: str
-    stream: str
+    stream: StreamName
     type: str
     position: int
     global_position: int
@@ -57,9 +63,9 @@ class Row:
 def encode(entry: Entry) -> Encoded:
     """The entry as rows are made of it, or `EntryRejected` that says why it cannot be kept."""
     event, metadata = entry.event, entry.metadata
-    if not isinstance(event, UnknownEvent):
+    if not isinstance(event, UnknownEvent) and metadata.schema_version != event.version:
         metadata = metadata.model_copy(update={"schema_version": event.version})
-    encoded = Encoded(_type_of(event), _content_of(event), to_json(metadata.model_dump(exclude_none=True)))
+    encoded = Encoded(_type_of(event), _content_of(event), _written(metadata))
     size = len(encoded.data.encode()) + len(encoded.metadata.encode())
     if size > MOST_BYTES:
         raise EntryRejected(
@@ -76,9 +82,17 @@ def same_content(encoded: Encoded, recorded: Recorded) -> bool:
 
 def same_writing(encoded: Encoded, recorded: Recorded) -> bool:
     """Whether what stands there is this very entry, written by this very attempt."""
-    return same_content(encoded, recorded) and encoded.metadata == to_json(
-        recorded.metadata.model_dump(exclude_none=True)
-    )
+    return same_content(encoded, recorded) and encoded.metadata == _written(recorded.metadata)
+
+
+def _written(metadata: Metadata) -> str:
+    """Metadata as JSON, in the order of its fields: pydantic's own writer, unless something in it needs an escape."""
+    try:
+        text = metadata.model_dump_json(exclude_none=True)
+    except PydanticSerializationError:  # a lone surrogate
+        text = ESCAPE
+    safe = ESCAPE not in text and "\\u0000" not in text
+    return text if safe else to_json(metadata.model_dump(exclude_none=True))
 
 
 def _type_of(event: AnyEvent) -> str:
@@ -97,24 +111,60 @@ def _content_of(event: AnyEvent) -> str:
 
 def decode(row: Row, upcasts: Upcasts = UPCASTS) -> Recorded:
     """The event that stands in the row, or `LogCorrupted` that says what is wrong with it."""
-    written = row.time.replace(tzinfo=UTC)
+    id_, stream, name, position, global_position, data, metadata, time = row
+    written = datetime.combine(time, time.time(), UTC)  # five times as fast as `replace`
+    known: Metadata | Callable[[], Metadata] = partial(_asked_for, row)
+    event = _swiftly(name, data, metadata, upcasts)
+    if event is None:
+        event, known = _carefully(row, written, upcasts)
+    return Recorded(_read_id(id_), stream, position, global_position, written, event, known)
+
+
+def _swiftly(name: str, data: str | None, metadata: str | None, upcasts: Upcasts) -> AnyEvent | None:
+    """What nearly every row holds: an event of a class we know, in its newest shape, written by us, nothing escaped.
+
+    Its JSON is validated while it is parsed. Whatever is odd about a row is left to `_carefully`, which decides.
+    """
+    read = _READERS.get(name)
+    if read is None or not data or not metadata or ESCAPE in data or not _OURS.match(metadata):
+        return None
     try:
+        if upcasts and _is_old(name, metadata, upcasts):
+            return None
+        event: AnyEvent = read(data, extra="ignore")
+    except ValueError:
+        return None
+    return event
+
+
+def _is_old(name: str, metadata: str, upcasts: Upcasts) -> bool:
+    if all(name != each for each, _ in upcasts):
+        return False
+    return (name, _read_metadata(metadata, extra="ignore").schema_version) in upcasts
+
+
+def _asked_for(row: Row) -> Metadata:
+    """The metadata of a row that was read swiftly: few who read an event look at it, and it costs as much again."""
+    with _corruption_named(row):
+        return _metadata_of(_json(row.metadata), row.time.replace(tzinfo=UTC), lenient=False)
+
+
+def _carefully(row: Row, written: datetime, upcasts: Upcasts) -> tuple[AnyEvent, Metadata]:
+    """Whatever others wrote, old shapes, and what must be unescaped."""
+    with _corruption_named(row):
         data, stored = _json(row.data), _json(row.metadata)
         metadata = _metadata_of(stored, written, lenient=row.type not in KNOWN)
-        event = _event_of(row.type, metadata.schema_version, data, upcasts)
+        return _event_of(row.type, metadata.schema_version, data, upcasts), metadata
+
+
+@contextmanager
+def _corruption_named(row: Row) -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         raise LogCorrupted(f"{_place(row)} does not validate: {_problems(error)}") from error
     except (TypeError, ValueError, LookupError, RecursionError) as error:
         raise LogCorrupted(f"{_place(row)} cannot be read: {error!r}") from error
-    return Recorded(
-        id=UUID(row.id),
-        stream=StreamName(row.stream),
-        position=row.position,
-        global_position=row.global_position,
-        time=written,
-        event=event,
-        metadata=metadata,
-    )
 
 
 def _json(text: str | None) -> Any:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
+from eventlog.upcasting import upcast
 from llm.messages import Block, JsonObject, ModelTerms, TokenUsage, text_of
 
 
@@ -355,6 +356,17 @@ class RequestIgnored(Event):
     call_id: str | None = None
 
 
+class StreamRepaired(Event):
+    """Somebody looked the stream over and wrote what was missing: the events that follow from this one."""
+
+    type: Literal["StreamRepaired"] = "StreamRepaired"
+    what: str
+    """What was missing, in a word: the invariant that did not hold."""
+    why: Text
+    """What was found, and what is written for it."""
+    by: str
+
+
 # -- what is not known ----------------------------------------------------------------------------
 
 
@@ -387,6 +399,7 @@ AnyEvent: TypeAlias = Annotated[
     | ApprovalDenied
     | ApprovalExpired
     | RequestIgnored
+    | StreamRepaired
     | UnknownEvent,
     Field(discriminator="type"),
 ]
@@ -431,7 +444,8 @@ class Mark(Facts):
     def _short(self) -> JsonObject:
         left_out = set(_content_fields(type(self.event)))
         event = self.event.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
-        return {"position": self.position, "event": {"type": self.event.type, **event}}
+        shape = {} if self.event.version == 1 else {"version": self.event.version}
+        return {"position": self.position, "event": {"type": self.event.type, **shape, **event}}
 
     @model_validator(mode="before")
     @classmethod
@@ -440,4 +454,6 @@ class Mark(Facts):
         if not isinstance(event, dict):
             return value
         kind = EVENT_TYPES[event["type"]]
-        return {**value, "event": {**_content_fields(kind), **event}}
+        data = {name: said for name, said in event.items() if name not in {"type", "version"}}
+        newest = upcast(event["type"], event.get("version", 1), {**_content_fields(kind), **data})
+        return {**value, "event": {"type": event["type"], **newest}}

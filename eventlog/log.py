@@ -11,10 +11,10 @@ A stream or category that cannot be one is refused with `streams.InvalidName`.
 An append answers with an outcome, not an exception: only the caller knows whether a conflict is a defect.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from uuid import UUID
 
 from eventlog.events import AnyEvent
@@ -23,7 +23,7 @@ from eventlog.streams import Category, StreamName
 
 NO_STREAM = -1
 """The expected version of a stream that must not exist yet."""
-PAGE = 1000
+PAGE = 500
 """Events fetched at a time."""
 
 
@@ -36,7 +36,7 @@ class Entry:
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class Recorded:
     """An event as it stands in the log."""
 
@@ -50,6 +50,35 @@ class Recorded:
     """When the database wrote it, UTC. Not monotonic."""
     event: AnyEvent
     metadata: Metadata
+    """May be given as what reads it: then it is read when it is first asked for, and may raise `LogCorrupted`."""
+
+    def __init__(
+        self,
+        id: UUID,  # noqa: A002 - the field's name
+        stream: StreamName,
+        position: int,
+        global_position: int,
+        time: datetime,
+        event: AnyEvent,
+        metadata: Metadata | Callable[[], Metadata],
+    ) -> None:
+        fields = self.__dict__  # past the lock of a frozen class, in less than half the time its own `__init__` takes
+        fields["id"] = id
+        fields["stream"] = stream
+        fields["position"] = position
+        fields["global_position"] = global_position
+        fields["time"] = time
+        fields["event"] = event
+        fields["_read_metadata" if callable(metadata) else "metadata"] = metadata
+
+    if not TYPE_CHECKING:  # it would make every name an attribute
+
+        def __getattr__(self, name: str) -> Metadata:
+            if name != "metadata":
+                raise AttributeError(name=name, obj=self)
+            fields = self.__dict__
+            fields["metadata"] = fields["_read_metadata"]()
+            return fields["metadata"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +152,10 @@ class EventLog(Protocol):
 
     def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
         """Every event of a stream from position `start` up to and including `end`, page by page, however long."""
+        ...
+
+    def chunks(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+        """What `read` gives, some events at a time and never none: cheaper for whoever folds a long stream."""
         ...
 
     def read_category(self, category: Category, start: int = 1, end: int | None = None) -> AsyncIterator[Recorded]:

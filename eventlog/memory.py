@@ -1,10 +1,11 @@
 """The log in memory: what `PostgresEventLog` promises, without a database and without durability."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from eventlog.chunks import decoded, one_by_one
 from eventlog.encoding import Encoded, Row, decode, encode, same_content
 from eventlog.log import (
     AlreadyAppended,
@@ -60,13 +61,18 @@ class MemoryEventLog:
         self._ids[id_] = row
         return Appended(row.position)
 
-    async def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
+    def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
         """The events of a stream; see `EventLog.read`."""
+        return one_by_one(self.chunks(stream, start, end))
+
+    async def chunks(
+        self, stream: StreamName, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[list[Recorded]]:
+        """The events of a stream, some at a time; see `EventLog.chunks`."""
         parse_stream_name(stream)
-        for row in self._streams.get(stream, [])[max(start, 0) :]:
-            if end is not None and row.position > end:
-                return
-            yield decode(row)
+        rows = self._streams.get(stream, [])[max(start, 0) :]
+        for chunk in decoded([row for row in rows if end is None or row.position <= end]):
+            yield chunk
 
     async def read_category(
         self, category_: Category, start: int = 1, end: int | None = None

@@ -1,5 +1,6 @@
 """Connections to the log's database: restricted, impatient, and tested before they are handed out."""
 
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ async def open_pool(url: str, terms: PoolTerms) -> AsyncIterator[Pool]:
     await _try(conninfo)
 
     async def check(connection: AsyncConnection[TupleRow]) -> None:
+        if _is_quiet(connection):
+            return
         try:
             await AsyncConnectionPool.check_connection(connection)
         except psycopg.Error:
@@ -64,6 +67,13 @@ async def open_pool(url: str, terms: PoolTerms) -> AsyncIterator[Pool]:
     )
     async with pool:
         yield pool
+
+
+def _is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
+    """Whether the server has said nothing unasked, as it does when it ends a connection; costs no round trip."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return not socket.poll(0)
 
 
 async def _try(conninfo: str) -> None:

@@ -1,4 +1,4 @@
-"""The whole conversation with the database: Message DB's own functions, and one look-up by id."""
+"""The whole conversation with the database: Message DB's own functions, one of ours, and one look-up by id."""
 
 from typing import Final, LiteralString
 
@@ -6,6 +6,24 @@ WRITE: Final[LiteralString] = """
 SELECT message_store.write_message(%s::varchar, %s::varchar, %s::varchar, %s::jsonb, %s::jsonb, %s::bigint)
 """
 """Appends one event and answers with its position; alone in its transaction, for it locks the whole category."""
+
+APPEND_BATCH: Final[LiteralString] = """
+SELECT outcome, version, id, stream_name, type, position, global_position, data, metadata, time
+  FROM perdure.append_batch(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[])
+"""
+"""Appends many events and answers for each, in their order. Binary: quoting JSON in a text array costs the double."""
+
+MAY_APPEND_BATCH: Final[LiteralString] = """
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_proc function
+    JOIN pg_catalog.pg_namespace schema ON schema.oid = function.pronamespace
+   WHERE schema.nspname = 'perdure'
+     AND function.proname = 'append_batch'
+     AND pg_catalog.oidvectortypes(function.proargtypes) = 'uuid[], text[], text[], text[], text[], bigint[]'
+     AND pg_catalog.has_schema_privilege(schema.oid, 'USAGE')
+     AND pg_catalog.has_function_privilege(function.oid, 'EXECUTE'))
+"""
+"""Whether `append_batch` is installed in the shape used here, for us."""
 
 READ_STREAM: Final[LiteralString] = """
 SELECT id, stream_name, type, position, global_position, data, metadata, time

@@ -2,6 +2,7 @@
 
 LogUnavailable
 ├── ConnectionLost    the connection ended under a statement: nobody knows whether it was carried out
+├── HeldUp            somebody else's lock, or a stall, outlasted a time limit: nothing was carried out
 └── LogMisconfigured
 EntryRejected
 └── Refused           `write_message` raised, or a unique index did: only a second look tells what it means
@@ -16,6 +17,7 @@ from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailab
 _LOST = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03")
 _MISCONFIGURED = ("28", "3D", "3F", "42")
 _REJECTED = ("22", "23", "54")
+_HELD_UP = ("55P03", "57014")
 _REFUSED = ("P0001", "23505")
 _MAKES_NUMBERS = "messages_pkey"
 
@@ -24,6 +26,10 @@ _SAFE_TO_REPEAT = "nothing is lost: the same call may succeed later"
 
 class ConnectionLost(LogUnavailable):
     """The connection ended before the database had answered."""
+
+
+class HeldUp(LogUnavailable):
+    """A statement took longer than it may, and was ended by the database."""
 
 
 class Refused(EntryRejected):
@@ -54,7 +60,8 @@ def translate(error: psycopg.Error) -> LogError:
         return LogMisconfigured(f"{words}: {_repair(error)}")
     if state.startswith(_REJECTED):
         return EntryRejected(f"the database refuses the entry: {words}")
-    return LogUnavailable(f"the database did not do it: {words}; {_SAFE_TO_REPEAT}")
+    kind = HeldUp if state in _HELD_UP else LogUnavailable
+    return kind(f"the database did not do it: {words}; {_SAFE_TO_REPEAT}")
 
 
 def _without_state(error: psycopg.Error) -> LogError:

@@ -6,6 +6,7 @@ category, and validates nothing: so it is done here.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 ThreadId = NewType("ThreadId", str)
@@ -64,6 +65,7 @@ def build_stream_name(category: str, version: str, thread: str) -> StreamName:
     return StreamName(f"{category}:{version}-{thread_id(thread)}")
 
 
+@lru_cache(maxsize=4096)
 def parse_stream_name(name: str) -> StreamParts:
     """The parts of a stream name: the inverse of `build_stream_name`."""
     head, dash, thread = name.partition("-")

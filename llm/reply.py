@@ -154,6 +154,7 @@ def reply_of(message: Any, request_id: str | None) -> ModelReply:
 
 def checked(block: Block) -> Block:
     """The block, if it can be answered: a tool call without id, name or arguments cannot."""
+    _check_writable(block)
     match block:
         case {"type": "tool_use", "id": str(), "name": str(), "input": dict()}:
             return block
@@ -162,6 +163,14 @@ def checked(block: Block) -> Block:
         case {"type": str()}:
             return block
     broken("a content block has no type")
+
+
+def _check_writable(block: Block) -> None:
+    """What came must be sent back with the next request: 1e400 is read as infinity, which no JSON can say."""
+    try:
+        json.dumps(block, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        broken(f"a content block cannot be written as JSON again: {error}")
 
 
 def _reply(

@@ -1,12 +1,13 @@
 """What was said in a conversation, entry by entry, and how the model reads each."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
 
 from eventlog.events import ApprovalGranted, LLMResponseReceived, UserMessageAdded
-from llm.messages import Block, Role, text_block
+from llm.messages import Block, Role, text_block, text_of
 from projections.session import CUT_OFF
 from projections.tool_results import CUT_OFF_CALL, ToolOutcome, failed_result, is_sendable, result_of, words
 
@@ -17,6 +18,10 @@ BROKEN_OFF = "Your reply was cut off because it was too long. Go on exactly wher
 THOUGHT_TOO_LONG = "Your reply was cut off before you said anything. Think less, or do it in smaller steps."
 SAID_NOTHING = "Your reply was empty. Go on with the task, or give your final answer."
 GO_ON = "Go on."
+
+LONGEST_NAME = 64
+"""Characters of a tool's name, as the provider counts them."""
+_NO_PART_OF_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,18 @@ class Call:
 
     id: str
     shown_id: str
-    """The id the model reads: `id`, unless an earlier reply used that one too."""
+    """The id the model reads: `id`, unless an earlier reply used that one too, or it is none the provider takes."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """What the model said, and what became of its tool calls."""
+    """What the model said, and what became of its tool calls; no more of the event is kept than is shown."""
 
-    event: LLMResponseReceived
+    stop_reason: str
+    final: bool
+    """Whether it is the model's last word on what it was told so far."""
+    problem: str | None
+    """Why the answer is not taken, where it is not."""
     content: tuple[Block, ...]
     calls: tuple[Call, ...]
     before: str
@@ -49,24 +58,29 @@ class Reply:
     edits: dict[str, ApprovalGranted] = field(default_factory=dict)
 
     @property
+    def text(self) -> str:
+        """What the model said, without thinking and tool calls."""
+        return text_of(self.content)
+
+    @property
     def refused(self) -> bool:
         """Whether the provider forbids to send the reply again."""
-        return self.event.stop_reason == "refusal"
+        return self.stop_reason == "refusal"
 
     @property
     def cut_off(self) -> bool:
         """Whether the reply broke off, so that its calls may be incomplete."""
-        return self.event.stop_reason in CUT_OFF
+        return self.stop_reason in CUT_OFF
 
     @property
     def paused(self) -> bool:
         """Whether the provider goes on with this very reply when it is sent again."""
-        return self.event.stop_reason == "pause_turn" and not self.calls
+        return self.stop_reason == "pause_turn" and not self.calls
 
     @property
     def broke_off(self) -> bool:
         """Whether the model is asked to go on where it stopped."""
-        return self.cut_off and not self.event.final and not self.calls
+        return self.cut_off and not self.final and not self.calls
 
 
 Entry: TypeAlias = Heard | Reply
@@ -79,17 +93,24 @@ def heard(position: int, event: UserMessageAdded) -> Heard:
 
 
 def new_reply(event: LLMResponseReceived, ids: set[str], before: str) -> Reply:
-    """A reply whose tool calls have ids that no earlier reply used: some servers count from 1 each time."""
+    """A reply whose tool calls have ids that no earlier reply used: some servers count from 1 each time.
+
+    A name or an id of characters that the provider does not take would have it refuse the thread for ever.
+    """
     content, calls = [], []
     for block in event.content:
         if block.get("type") != "tool_use":
             content.append(block)
             continue
-        call = Call(str(block.get("id")), _unused(str(block.get("id")), ids))
+        call = Call(str(block.get("id")), _unused(_plain(block.get("id")), ids))
         ids.add(call.shown_id)
         calls.append(call)
-        content.append(block if call.shown_id == call.id else {**block, "id": call.shown_id})
-    return Reply(event, tuple(content), tuple(calls), before)
+        content.append({**block, "id": call.shown_id, "name": _plain(block.get("name"))[:LONGEST_NAME]})
+    return Reply(event.stop_reason, event.final, event.problem, tuple(content), tuple(calls), before)
+
+
+def _plain(name: object) -> str:
+    return _NO_PART_OF_A_NAME.sub("_", str(name)) or "_"
 
 
 def _unused(id_: str, ids: set[str]) -> str:
@@ -129,10 +150,10 @@ def _results(reply: Reply, *, followed: bool) -> list[Block]:
 
 def _nudge(reply: Reply) -> list[Block]:
     """What makes the model go on where its reply leaves nothing to react to."""
-    if reply.event.final or reply.calls or reply.paused:
+    if reply.final or reply.calls or reply.paused:
         return []
-    if reply.event.problem is not None:
-        return [words(WRONG.format(problem=reply.event.problem))]
-    if not reply.event.response_text.strip():
+    if reply.problem is not None:
+        return [words(WRONG.format(problem=reply.problem))]
+    if not reply.text.strip():
         return [words(THOUGHT_TOO_LONG if reply.cut_off else SAID_NOTHING)]
     return [words(BROKEN_OFF if reply.cut_off else GO_ON)]

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from eventlog.log import Recorded
+
+__all__ = ["Projection", "changed", "fold"]
 
 S = TypeVar("S")
 
@@ -32,3 +34,17 @@ def fold(projection: Projection[S], events: Iterable[Recorded]) -> S:
     for recorded in events:
         state = projection.evolve(state, recorded)
     return state
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace as changed
+else:
+
+    def changed(state: S, /, **changes: Any) -> S:
+        """What `dataclasses.replace` gives, for a frozen state without slots, at a tenth of the price.
+
+        A fold makes one state an event, and some states have thirty fields.
+        """
+        new = object.__new__(type(state))
+        object.__setattr__(new, "__dict__", state.__dict__ | changes)
+        return new

@@ -3,6 +3,7 @@
 Every request can be written by hand, as the JSON of a Temporal signal: `{"call_id": "…", "approver": "ana"}`.
 """
 
+import json
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,6 +14,9 @@ from llm.messages import Block, Frozen, JsonObject, ModelTerms
 LONGEST_MESSAGE = 256 * 1024
 """Characters. What is longer belongs in a file that a tool can read."""
 
+LONGEST_WAIT = 10 * 365 * 24 * 3600.0
+"""Seconds: ten years. Far beyond that end Temporal's timers and Python's dates, and a session would hang for good."""
+
 ATTACHABLE = ("text", "image", "document", "search_result")
 """Kinds of blocks a person may send: the provider takes no other from a user, and would reject the thread for ever."""
 
@@ -22,7 +26,14 @@ def _attachable(block: Block) -> Block:
         raise ValueError(
             f"a block of type {block.get('type')!r} cannot be attached; use one of {', '.join(ATTACHABLE)}"
         )
+    json.dumps(block, allow_nan=False)  # a number beyond all numbers is a ValueError, and says so
     return block
+
+
+def _ends_some_day(limits: Limits) -> Limits:
+    if limits.runtime is not None and limits.runtime > LONGEST_WAIT:
+        raise ValueError(f"runtime can be at most {LONGEST_WAIT:.0f} seconds; null is no limit")
+    return limits
 
 
 Attachment = Annotated[Block, AfterValidator(_attachable)]
@@ -40,10 +51,10 @@ class StartSession(Frozen):
     """None takes the default system prompt."""
     tools: tuple[str, ...] | None = None
     """Names of the tools the model may call; None is all the worker has."""
-    limits: Limits = Limits()
-    approval_timeout: float = Field(default=7 * 24 * 3600.0, gt=0)
+    limits: Annotated[Limits, AfterValidator(_ends_some_day)] = Limits()
+    approval_timeout: float = Field(default=7 * 24 * 3600.0, gt=0, le=LONGEST_WAIT)
     """Seconds a question waits for its answer."""
-    idle_timeout: float | None = Field(default=None, gt=0)
+    idle_timeout: float | None = Field(default=None, gt=0, le=LONGEST_WAIT)
     """Seconds a chat waits for the next message; None is for ever."""
     result_schema: JsonObject | None = None
     """A JSON Schema the final answer must fit; for tasks only."""

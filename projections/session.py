@@ -5,7 +5,7 @@ both see the same session.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, assert_never, get_args
 
@@ -29,6 +29,7 @@ from eventlog.events import (
     SessionResumed,
     SessionStarted,
     SessionTerminationRequested,
+    StreamRepaired,
     ToolCall,
     ToolExecutionCompleted,
     ToolExecutionFailed,
@@ -39,7 +40,7 @@ from eventlog.events import (
     UserMessageAdded,
 )
 from eventlog.log import Recorded
-from projections.fold import Projection
+from projections.fold import Projection, changed
 
 Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
 CallState = Literal["wanted", "asked", "granted", "begun"]
@@ -55,7 +56,7 @@ ENDS_BADLY: Mapping[str, str] = {
 """Stop reasons after which asking again with the same words cannot help."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PendingCall:
     """A tool call without an outcome."""
 
@@ -69,7 +70,7 @@ class PendingCall:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """Where a session stands after the event at `position`."""
 
@@ -176,32 +177,15 @@ def evolve(session: Session, position: int, event: AnyEvent) -> Session:
     Facts that do not depend on each other (outcomes of parallel calls, a message and a reply) may come in any order:
     the session is the same.
     """
-    return replace(_after(session, position, event), position=max(position, session.position))
+    return changed(_after(session, position, event), position=max(position, session.position))
 
 
 def _after(session: Session, position: int, event: AnyEvent) -> Session:
-    match event:
-        case SessionStarted():
-            return _begun(session, event)
-        case UserMessageAdded():
-            return _prompted(
-                replace(session, messages=session.messages + 1, heard=max(position, session.heard)), position
-            )
+    match event:  # what happens most comes first: most of the time goes into finding the case
+        case LLMCallRequested():
+            return session
         case LLMResponseReceived():
             return _replied(session, event)
-        case LLMCallFailed():
-            return _model_failed(session, position, event)
-        case ApprovalRequested():
-            return _with_call(
-                session,
-                event.call_id,
-                state="asked",
-                question=event.question,
-                digest=event.digest,
-                expires_at=event.expires_at,
-            )
-        case ApprovalGranted():
-            return _with_call(session, event.call_id, state="granted")
         case ToolExecutionRequested():
             return _with_call(session, event.call_id, state="begun")
         case ToolExecutionFailed(will_retry=True):
@@ -214,24 +198,42 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
             | ApprovalExpired()
         ):
             return _without_call(session, event.call_id)
+        case UserMessageAdded():
+            heard, prompted = max(position, session.heard), max(position, session.prompted)
+            return changed(session, messages=session.messages + 1, heard=heard, prompted=prompted)
+        case ApprovalRequested():
+            return _with_call(
+                session,
+                event.call_id,
+                state="asked",
+                question=event.question,
+                digest=event.digest,
+                expires_at=event.expires_at,
+            )
+        case ApprovalGranted():
+            return _with_call(session, event.call_id, state="granted")
+        case LLMCallFailed():
+            return _model_failed(session, position, event)
+        case SessionStarted():
+            return _begun(session, event)
         case SessionPaused():
-            return replace(session, paused=True)
+            return changed(session, paused=True)
         case SessionResumed():
-            return _prompted(replace(session, paused=False), position)
+            return changed(session, paused=False, prompted=max(position, session.prompted))
         case SessionTerminationRequested():
-            return replace(session, terminating=True)
+            return changed(session, terminating=True)
         case BudgetExceeded():
-            return replace(session, exceeded=event.limit)
+            return changed(session, exceeded=event.limit)
         case SessionCompleted():
-            return replace(session, completed=event.completion_reason)
-        case LLMCallRequested() | ErrorOccurred() | RequestIgnored() | UnknownEvent():
+            return changed(session, completed=event.completion_reason)
+        case ErrorOccurred() | RequestIgnored() | StreamRepaired() | UnknownEvent():
             return session
         case _:
             assert_never(event)
 
 
 def _begun(session: Session, event: SessionStarted) -> Session:
-    return replace(
+    return changed(
         session,
         thread_id=event.thread_id,
         started_at=event.started_at,
@@ -242,10 +244,6 @@ def _begun(session: Session, event: SessionStarted) -> Session:
         idle_timeout=event.idle_timeout,
         tools={terms.name: terms for terms in event.tools},
     )
-
-
-def _prompted(session: Session, position: int) -> Session:
-    return replace(session, prompted=max(position, session.prompted))
 
 
 def runnable_calls(event: LLMResponseReceived) -> tuple[ToolCall, ...]:
@@ -259,7 +257,7 @@ def _replied(session: Session, event: LLMResponseReceived) -> Session:
         return session
     runnable = runnable_calls(event)
     forward = event.final or bool(runnable) or event.stop_reason == "pause_turn"
-    return replace(
+    return changed(
         session,
         turns=session.turns + 1,
         steps=event.step,
@@ -279,9 +277,9 @@ def _model_failed(session: Session, position: int, event: LLMCallFailed) -> Sess
     if event.step <= session.steps:
         return session
     if event.will_retry:
-        return replace(session, failures=session.failures + 1)
+        return changed(session, failures=session.failures + 1)
     failure = f"the model could not be asked: {event.kind}"
-    return replace(session, steps=event.step, failures=0, failure=failure, failed_at=position)
+    return changed(session, steps=event.step, failures=0, failure=failure, failed_at=position)
 
 
 def _with_call(session: Session, call_id: str, state: CallState, **details: Any) -> Session:
@@ -290,12 +288,12 @@ def _with_call(session: Session, call_id: str, state: CallState, **details: Any)
     if call is None:
         return session
     furthest = max(call.state, state, key=_STATES.index)
-    return replace(session, pending={**session.pending, call_id: replace(call, state=furthest, **details)})
+    return changed(session, pending={**session.pending, call_id: changed(call, state=furthest, **details)})
 
 
 def _without_call(session: Session, call_id: str) -> Session:
     pending = {id_: call for id_, call in session.pending.items() if id_ != call_id}
-    return replace(session, pending=pending)
+    return changed(session, pending=pending)
 
 
 def _evolve_recorded(session: Session, recorded: Recorded) -> Session:

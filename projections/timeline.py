@@ -22,6 +22,7 @@ from eventlog.events import (
     SessionResumed,
     SessionStarted,
     SessionTerminationRequested,
+    StreamRepaired,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
@@ -145,6 +146,8 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
             return US, f"nobody answered in time: {_title(event.call_id, event.call_id, titles)}"
         case RequestIgnored():
             return event.by, f"asked for {event.request}, which changed nothing: {event.problem}"
+        case StreamRepaired():
+            return event.by, f"repaired the stream ({event.what}): {event.why}"
         case UnknownEvent():
             return US, f"{event.type_name} {_json(event.data)}"
         case _:

@@ -22,6 +22,7 @@ from eventlog.events import (
     SessionResumed,
     SessionStarted,
     SessionTerminationRequested,
+    StreamRepaired,
     ToolCall,
     ToolExecutionCompleted,
     ToolExecutionFailed,
@@ -154,6 +155,7 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             | BudgetExceeded()
             | ErrorOccurred()
             | RequestIgnored()
+            | StreamRepaired()
             | UnknownEvent()
         ):
             return calls

@@ -35,6 +35,7 @@ from eventlog.events import (
     SessionResumed,
     SessionStarted,
     SessionTerminationRequested,
+    StreamRepaired,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
@@ -106,9 +107,9 @@ def render(transcript: Transcript, specs: Sequence[ToolSpec]) -> ModelRequest:
 def final_answer(transcript: Transcript) -> str | None:
     """The model's last word, with what it continues; None where it has not had it."""
     reply = transcript.reply
-    if reply is None or not reply.event.final or reply.event.stop_reason in ENDS_BADLY:
+    if reply is None or not reply.final or reply.stop_reason in ENDS_BADLY:
         return None
-    alone = reply.event.response_text
+    alone = reply.text
     schema = transcript.terms.result_schema if transcript.terms else None
     if schema is not None and check_answer(alone, schema)[1] is None:
         return alone
@@ -164,6 +165,7 @@ def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
             | BudgetExceeded()
             | ErrorOccurred()
             | RequestIgnored()
+            | StreamRepaired()
             | UnknownEvent()
         ):
             pass
@@ -200,7 +202,7 @@ def _continued(transcript: Transcript, unread: int) -> str:
     if reply is None or not (reply.paused or reply.broke_off):
         return ""
     directly = transcript.entries[len(transcript.entries) - unread - 1] is reply
-    return reply.before + reply.event.response_text if directly else ""
+    return reply.before + reply.text if directly else ""
 
 
 # -- from entries to messages -----------------------------------------------------------------------

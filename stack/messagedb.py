@@ -1,12 +1,14 @@
-"""Message DB, installed from its own SQL in its own order, and never rewritten."""
+"""Message DB, installed from its own SQL in its own order, and never rewritten; and our functions beside it."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
+import structlog
 from psycopg import sql
 
+from eventlog.sql import FUNCTIONS, VERSION
 from stack.errors import MessageDbUnusable
 from stack.npm import NpmPackage
 
@@ -21,6 +23,8 @@ PGCRYPTO = "extensions/pgcrypto.sql"
 """The step that PostgreSQL has not needed since version 13, which brought `gen_random_uuid` itself."""
 INSTALL_LOCK = (0x50455244, 1)
 """Two ints: Message DB's own advisory locks use the other key space."""
+
+logger = structlog.get_logger()
 
 _STEP = re.compile(r"\$base/(\S+\.(?:sql|sh))")
 
@@ -61,8 +65,19 @@ async def _version(connection: psycopg.AsyncConnection) -> str | None:
     return str(row[0]) if row else None
 
 
+async def functions_version(connection: psycopg.AsyncConnection) -> int:
+    """The version of our functions that a database has; 0 if it has none."""
+    there = await connection.execute(
+        "select proname from pg_proc where pronamespace = to_regnamespace('perdure') and proname = 'version'"
+    )
+    if await there.fetchone() is None:
+        return 0
+    row = await (await connection.execute("select perdure.version()")).fetchone()
+    return int(row[0]) if row else 0
+
+
 async def install(admin_url: str, cache: Path, password: str | None = None) -> str:
-    """Give a database its Message DB, if it has none, and the role its password, if one is given.
+    """Give a database its Message DB, if it has none, our functions, and the role its password, if one is given.
 
     All or nothing, and once, also when several try at the same moment. Returns the installed version.
     """
@@ -71,6 +86,7 @@ async def install(admin_url: str, cache: Path, password: str | None = None) -> s
             await connection.execute("select pg_advisory_xact_lock(%s, %s)", INSTALL_LOCK)
             if await _version(connection) is None:
                 await _run_steps(connection, await PACKAGE.files(cache))
+            await _bring_functions(connection)
             if password:
                 await _set_password(connection, password)
             return str(await _version(connection))
@@ -85,6 +101,19 @@ async def _run_steps(connection: psycopg.AsyncConnection, files: Mapping[str, st
     await connection.execute("set local client_min_messages to warning")
     for step in steps(files):
         await connection.execute(files[f"database/{step}"].encode())
+
+
+async def _bring_functions(connection: psycopg.AsyncConnection) -> None:
+    """Install ours or replace older ones; newer ones stay. Who may not must do without: the log then is slower."""
+    if await functions_version(connection) >= VERSION:
+        return
+    version = f"create or replace function perdure.version() returns int language sql immutable as 'select {VERSION:d}'"
+    try:
+        async with connection.transaction():
+            await connection.execute(FUNCTIONS.encode())
+            await connection.execute(version.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        logger.warning("log_functions_not_installed", problem=_why(error))
 
 
 async def _set_password(connection: psycopg.AsyncConnection, password: str) -> None:

@@ -47,6 +47,8 @@ class Arguments:
         for name, default in self._defaults.items():
             if default is not None:
                 schema["properties"][name].update(_shown(default))
+        if not _is_json(schema):
+            raise InvalidTool(f"the arguments of {owner} have no JSON Schema: leave infinity out of it, and NaN")
         return {"properties": {}, **schema, "additionalProperties": False}
 
     def check(self, given: object) -> Checked:
@@ -109,9 +111,19 @@ def _adapter(signature: Signature, owner: str) -> TypeAdapter[dict[str, Any]]:
 
 def _shown(default: Any) -> JsonObject:
     try:
-        return {"default": to_jsonable_python(default)}
+        shown = to_jsonable_python(default)
     except ValueError:
         return {}
+    return {"default": shown} if _is_json(shown) else {}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether it can be sent: infinity and its kin stand in no JSON."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _unquoted(value: Any) -> Any:

@@ -65,7 +65,20 @@ def _is_block(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         return False
     needed = _BLOCKS.get(value["type"])
-    return needed is not None and isinstance(value.get(needed), str if needed == "text" else dict | list)
+    return (
+        needed is not None
+        and isinstance(value.get(needed), str if needed == "text" else dict | list)
+        and _is_sendable(value)
+    )
+
+
+def _is_sendable(block: Block) -> bool:
+    """Whether the request that holds the block can be written: infinity and its kin stand in no JSON."""
+    try:
+        json.dumps(block, allow_nan=False, default=str)
+    except ValueError:
+        return False
+    return True
 
 
 def _seen(block: Block) -> Block:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, assert_never
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 with workflow.unsafe.imports_passed_through():
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.model import ModelActivities
     from activities.session import SessionActivities
-    from activities.steps import InThread, Learned, ModelStep, OpenSession, Tell, ToolStep
+    from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, Tell, ToolStep
     from activities.tools import ToolActivities
     from eventlog.events import CompletionReason, ToolTerms
     from eventlog.streams import InvalidName, thread_id
@@ -178,7 +178,7 @@ class AgentWorkflow(Doors):
     async def _run_tool(self, call: PendingCall) -> None:
         try:
             learned = await self._execute(call, self.session.tools.get(call.name))
-        except ActivityError as error:
+        except FailureError as error:
             kind, problem = _why(error)
             if kind in LOG_AWAY:
                 return
@@ -191,8 +191,12 @@ class AgentWorkflow(Doors):
         step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
         run, title = ToolActivities.run_tool, call.title
         if terms is not None and terms.quick:
-            options = quick_options(terms.timeout, terms.attempts)
-            return await workflow.execute_local_activity_method(run, step, summary=title, **options)
+            quick = quick_options(terms.timeout, terms.attempts)
+            try:
+                return await workflow.execute_local_activity_method(run, step, summary=title, **quick)
+            except FailureError as error:  # a local activity's own, not wrapped
+                if _why(error)[0] != CRASHED:
+                    raise
         options = tool_options(terms.timeout, terms.attempts) if terms else tool_options(0, 1)
         return await workflow.execute_activity_method(run, step, summary=title, **options)
 
@@ -305,7 +309,7 @@ async def _let_go(task: asyncio.Task[None]) -> None:
     stopped = task.cancel()
     try:
         await task
-    except (asyncio.CancelledError, ActivityError) as error:
+    except (asyncio.CancelledError, FailureError) as error:
         if not (stopped and is_cancelled_exception(error)):
             raise
 
@@ -324,11 +328,11 @@ def _read_start(start: Any) -> StartSession:
         raise ApplicationError(mistakes(error), type="InvalidStart", non_retryable=True) from error
 
 
-def _why(error: ActivityError) -> tuple[str, str]:
+def _why(error: FailureError) -> tuple[str, str]:
     """What kept an activity from its end, in a word and in a sentence. A cancelled one is no failure."""
     if is_cancelled_exception(error):
         raise error
-    match error.cause:
+    match error.cause if isinstance(error, ActivityError) else error:
         case ApplicationError(type=kind, message=message):
             return kind or "error", message
         case TemporalTimeout():

@@ -202,4 +202,8 @@ def read_request(name: str, kind: type[Any], value: Any) -> Any:
 
 def mistakes(error: ValidationError) -> str:
     """Every mistake in a line, for the person who made them."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors())
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'input'}: {_plain(each['msg'])}" for each in error.errors())
+
+
+def _plain(told: str) -> str:
+    return told.removeprefix("Value error, ")

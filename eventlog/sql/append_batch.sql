@@ -14,6 +14,7 @@
 -- name, for processes of both releases may be connected.
 
 CREATE SCHEMA IF NOT EXISTS perdure;
+GRANT USAGE ON SCHEMA perdure TO message_store;
 
 CREATE OR REPLACE FUNCTION perdure.append_batch(
   ids uuid[],
@@ -110,3 +111,6 @@ VOLATILE
 SET search_path = message_store, pg_temp
 SET enable_seqscan = off  -- plans are kept while the table grows: none may be made for a table that is still small
 ;
+
+REVOKE ALL ON FUNCTION perdure.append_batch(uuid[], text[], text[], text[], text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION perdure.append_batch(uuid[], text[], text[], text[], text[], bigint[]) TO message_store;

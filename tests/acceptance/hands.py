@@ -21,6 +21,12 @@ def look(context: ToolContext, hold: Hold = "no") -> str:
     return _act("look", context, hold)
 
 
+@tool(effect="read_only", quick=True)
+def glance(context: ToolContext) -> str:
+    """Look at the world, in no time."""
+    return _act("glance", context, "no")
+
+
 @tool(effect="idempotent", timeout=120)
 def put(context: ToolContext, hold: Hold = "no") -> str:
     """Put something where it belongs; twice is once."""

@@ -40,6 +40,7 @@ class Stage:
     model: ScriptedServer
     queue: str
     workers: list[WorkerProcess] = field(default_factory=list)
+    handles: list[Handle] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -82,7 +83,9 @@ class Stage:
         """Start a thread, as any Temporal client would: with plain JSON."""
         thread = f"{message}-{uuid4()}"
         start = {"message": message, **terms}
-        return await self.client.start_workflow("Agent", start, id=thread, task_queue=self.queue)
+        handle = await self.client.start_workflow("Agent", start, id=thread, task_queue=self.queue)
+        self.handles.append(handle)
+        return handle
 
     async def recorded(self, thread: str) -> list[Recorded]:
         """The thread's stream."""

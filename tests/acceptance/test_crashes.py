@@ -11,7 +11,7 @@ from eventlog.events import (
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
 )
-from stack.scripted.answers import Reply, ToolUse
+from stack.scripted.answers import Broken, Reply, ToolUse
 from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story, told
 from tests.acceptance.ledger import What
@@ -29,6 +29,7 @@ def calling(*calls: ToolUse) -> Sequence[Step]:
 
 PLAYS: dict[str, Sequence[Step]] = {
     "think": [[SLOWLY, Reply.text("thought")]],
+    "stutter": [[Broken(30, SLOWLY), Reply.text("thought")]],
     "look": calling(("look", {"hold": "before"}, "look-1")),
     "put": calling(("put", {"hold": "after"}, "put-1")),
     "fire-early": calling(("fire", {"hold": "before"}, "early-1")),
@@ -66,7 +67,8 @@ class Plot:
         """Bring every thread into the middle of something, on one worker."""
         stage = self.stage
         self.handles = {opening: await stage.start(opening) for opening in PLAYS}
-        await stage.until_asked("think")
+        for opening in ("think", "stutter"):
+            await stage.until_asked(opening)
         for opening, (what, call) in HELD.items():
             await stage.until_written(what, self.handles[opening].id, call)
         many = self.handles["many"].id

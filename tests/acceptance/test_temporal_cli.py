@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +21,10 @@ PLAYS = {
 }
 
 
-@pytest.fixture
-async def stage(servers: Servers, tmp_path: Path) -> AsyncIterator[Stage]:
+@pytest.fixture(scope="module")
+async def stage(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """A stage with one worker."""
-    async with staged(servers, tmp_path, PLAYS) as stage:
+    async with staged(servers, tmp_path_factory.mktemp("stage"), PLAYS) as stage:
         await stage.hire()
         yield stage
 

@@ -16,6 +16,10 @@ PATIENCE = 60.0
 OURS = ("PERDURE_", "TEMPORAL_", "ANTHROPIC_", "DATABASE_URL", "OTEL_")
 
 
+class DidNotStart(Exception):
+    """A worker ended before it worked; the message is what it said."""
+
+
 class WorkerProcess:
     """`perdure worker`, as anybody starts it."""
 
@@ -44,11 +48,11 @@ class WorkerProcess:
         return cls(process, log)
 
     async def ready(self) -> Self:
-        """The worker, as soon as it works."""
+        """The worker, as soon as it works. Raises `DidNotStart`."""
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
-        assert line, f"the worker did not start: {self.log.read_text()}"
-        assert json.loads(line).get("pid") == self.pid, line
+        if not line or json.loads(line).get("pid") != self.pid:
+            raise DidNotStart(line.decode() or self.log.read_text())
         return self
 
     @property

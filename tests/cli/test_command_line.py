@@ -13,6 +13,7 @@ from tests.cli.conftest import Perdure
 
 COMMANDS = (
     *("up", "down", "worker", "doctor"),
+    *("verify", "export", "import"),
     *("start", "continue", "show", "list", "watch", "prompt"),
     *("approve", "deny", "pending", "pause", "resume", "terminate"),
 )
@@ -70,6 +71,12 @@ def test_help_is_not_kept_waiting_by_imports() -> None:
         ["approve", "t", "c", "--edit", "{broken"],
         ["deny", "t", "c"],  # no reason
         ["list", "--config", "no such file"],
+        ["verify"],
+        ["verify", "t", "--all"],
+        ["verify", "--all", "--repair", "--log-only"],
+        ["import", "no such file"],
+        ["export", "not an id"],
+        ["schema", "check", "no such folder"],
     ],
     ids=" ".join,
 )

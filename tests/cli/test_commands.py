@@ -48,6 +48,8 @@ async def test_an_approval_by_a_script(perdure: Perdure) -> None:
         prompt = await perdure("prompt", thread, number, "--json")
         assert (prompt.code, prompt.json["verified"]) == (ExitCode.OK, True)
     assert prompt.json["request"]["messages"][0]["content"][0]["text"] == "write"
+    keyless = await perdure("prompt", thread, "2", "--json", ANTHROPIC_BASE_URL="", ANTHROPIC_API_KEY="")
+    assert (keyless.code, keyless.json) == (0, prompt.json), "nobody is asked, so no key is needed"
     beyond = await perdure("prompt", thread, "3")
     assert beyond.code == ExitCode.NOT_FOUND
 

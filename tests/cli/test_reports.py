@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -126,6 +127,20 @@ async def test_an_event_is_told_whole() -> None:
     keys = ["position", "global_position", "id", "type", "time", "data", "metadata"]
     assert [list(json.loads(as_json(event))) for event in events] == [keys, keys]
     assert events[1]["data"]["sender"] == "ana"
+
+
+async def test_an_event_is_told_whatever_a_model_said() -> None:
+    """Deep nesting, halves of characters and numbers beyond all numbers are no reason to keep an event back."""
+    deep: dict[str, Any] = {"k\udfff": "\ud800", "n": float("inf")}
+    for _ in range(300):
+        deep = {"a": deep}
+    log = MemoryEventLog()
+    thread = await told(log, began(), asked("c1", **deep))
+    *_, event = [event_json(recorded) async for recorded in log.read(stream_of(thread))]
+    read_again = json.loads(as_json(event), parse_constant=pytest.fail)["data"]["arguments"]
+    for _ in range(300):
+        read_again = read_again["a"]
+    assert read_again == {"k\udfff": "\ud800", "n": "Infinity"}
 
 
 async def test_what_a_model_says_is_printed_and_not_obeyed() -> None:

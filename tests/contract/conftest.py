@@ -1,9 +1,11 @@
-"""A log of each kind; every test that asks for `log` is run against both."""
+"""A log of each kind; every test that asks for `log` is run against each."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from eventlog.events import AnyEvent, SessionPaused
@@ -16,12 +18,35 @@ from eventlog.streams import StreamName, stream_of
 from tests.conftest import Database
 
 MakeEntry = Callable[..., Entry]
+Appends = Literal["together", "singly"]
+"""By our function, many in a transaction; or, where that is not installed, by Message DB's, one by one."""
 
 
 @pytest.fixture
 def memory_log() -> MemoryEventLog:
     """The log in memory."""
     return MemoryEventLog()
+
+
+@pytest.fixture(autouse=True)
+def appends(request: pytest.FixtureRequest) -> Appends:
+    """How the test's database lets the log append; a module may ask for both."""
+    chosen: Appends = getattr(request, "param", "together")
+    return chosen
+
+
+@pytest.fixture
+async def database(database: Database, appends: Appends) -> Database:
+    """A fresh database with Message DB, with or without our function."""
+    if appends == "singly":
+        await remove_function(database)
+    return database
+
+
+async def remove_function(database: Database) -> None:
+    """Make it a database in which nobody was allowed to install anything of ours."""
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute("drop schema perdure cascade")
 
 
 @pytest.fixture
@@ -31,7 +56,15 @@ async def postgres_log(database: Database) -> AsyncIterator[PostgresEventLog]:
         yield log
 
 
-@pytest.fixture(params=["memory_log", "postgres_log"])
+@pytest.fixture
+async def plain_log(database: Database) -> AsyncIterator[PostgresEventLog]:
+    """The log in a database without our function."""
+    await remove_function(database)
+    async with PostgresEventLog.connect(database.url) as log:
+        yield log
+
+
+@pytest.fixture(params=["memory_log", "postgres_log", "plain_log"])
 def log(request: pytest.FixtureRequest) -> EventLog:
     """Each adapter in turn."""
     chosen: EventLog = request.getfixturevalue(request.param)

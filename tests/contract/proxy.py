@@ -1,16 +1,19 @@
 """A connection that breaks where a test wants it to: a TCP proxy before PostgreSQL."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-Breakage = Literal["before", "after"]
-"""Break the connection before the database has heard of the write, or after it has committed."""
+Breakage = Literal["before", "during", "after"]
+"""Break the connection before the database has heard of the write, while it may be at it, or after it has committed."""
 
-_WRITE = b"write_message"
+_WRITE = re.compile(rb"write_message|append_batch")
+_PREPARED = re.compile(rb"P.{4}([^\0]+)\0[^\0]*(?:write_message|append_batch)", re.DOTALL)
+"""A write that the database is asked to remember; what follows names it only."""
 _READY_FOR_QUERY = b"Z\0\0\0\x05I"
 
 
@@ -43,9 +46,11 @@ class Proxy:
         self._clients.add(writer)
         database_reader, database_writer = await asyncio.open_connection(*self._target)
         answers = asyncio.create_task(_pass_on(database_reader, writer))
+        remembered: set[bytes] = set()
         try:
-            while data := await reader.read(65536):
-                if _WRITE in data and self.breakages:
+            while data := await reader.read(1_000_000):
+                remembered.update(_PREPARED.findall(data))
+                if self.breakages and (_WRITE.search(data) or any(name in data for name in remembered)):
                     await self._break(self.breakages.pop(0), data, answers, database_reader, database_writer)
                     return
                 database_writer.write(data)
@@ -70,8 +75,10 @@ class Proxy:
         self.broken += 1
         answers.cancel()
         await asyncio.gather(answers, return_exceptions=True)
-        if breakage == "after":
+        if breakage != "before":
             writer.write(data)
+            await writer.drain()
+        if breakage == "after":
             await reader.readuntil(_READY_FOR_QUERY)
 
 
@@ -83,8 +90,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
             await writer.drain()
     except ConnectionError:
         pass
-    finally:
-        writer.close()
+    writer.close()
 
 
 @asynccontextmanager

@@ -1,15 +1,11 @@
 """What the log in PostgreSQL promises besides: broken connections, limits, rights, and other people's rows."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import LiteralString
 from uuid import uuid4
 
 import pytest
-from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import TupleRow
 
 from eventlog.events import SessionPaused, UnknownEvent
 from eventlog.log import (
@@ -27,44 +23,13 @@ from eventlog.postgres import PostgresEventLog
 from eventlog.streams import Category, StreamName
 from llm.messages import JsonObject
 from tests.conftest import Database
+from tests.contract.administrator import administrator, execute, locked, waiting_writer
 from tests.contract.conftest import MakeEntry
 from tests.contract.proxy import Breakage, proxied
 
+pytestmark = pytest.mark.parametrize("appends", ["together", "singly"], indirect=True)
+
 ONE = PoolTerms(max_size=1)
-
-
-@asynccontextmanager
-async def administrator(database: Database) -> AsyncIterator[AsyncConnection[TupleRow]]:
-    """The superuser, with Message DB's functions in reach."""
-    options = "-c search_path=message_store,public"
-    connection = await AsyncConnection.connect(database.admin_url, autocommit=True, options=options)
-    async with connection:
-        yield connection
-
-
-@asynccontextmanager
-async def locked(database: Database, stream: StreamName) -> AsyncIterator[None]:
-    """Nobody can write to the stream's category during the block."""
-    async with administrator(database) as admin, admin.transaction():
-        await admin.execute("SELECT acquire_lock(%s)", (stream,))
-        yield
-
-
-async def waiting_writer(database: Database) -> int:
-    """The process id of a backend that waits for a lock, as soon as there is one."""
-    async with administrator(database) as admin:
-        while True:
-            found = await admin.execute(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if row := await found.fetchone():
-                return int(row[0])
-
-
-async def execute(database: Database, statement: LiteralString, *parameters: object) -> None:
-    """One statement of the superuser's."""
-    async with administrator(database) as admin:
-        await admin.execute(statement, parameters)
 
 
 # -- broken connections ---------------------------------------------------------------------------
@@ -270,7 +235,7 @@ async def test_the_log_cannot_rewrite_history(
     async with PostgresEventLog.connect(database.admin_url) as log:
         await log.append(stream, entry())
         with pytest.raises(LogMisconfigured, match="42501"):
-            await log._rows_of(statement)
+            await log._statements.rows(statement)
         assert await log.version(stream) == 0
 
 
@@ -338,7 +303,7 @@ async def test_what_the_address_says_stands(database: Database) -> None:
     """An application name in the address is kept; the log's session settings are added to the address's own."""
     url = make_conninfo(database.url, application_name="mine", options="-c work_mem=5MB")
     async with PostgresEventLog.connect(url) as log:
-        shown = await log._rows_of(
+        shown = await log._statements.rows(
             "SELECT current_setting('application_name'), current_setting('work_mem'), current_user::text,"
             " current_setting('transaction_isolation'), current_setting('lock_timeout')"
         )

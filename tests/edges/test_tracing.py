@@ -27,10 +27,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.spans import CAPTURE_CONTENT
 from activities.steps import Learned, ModelStep
 from eventlog.events import Mark, SessionCompleted
 from settings import Settings
-from telemetry import CAPTURE_CONTENT, Telemetry, configure_tracing, root_of, tracer_provider
+from telemetry import Telemetry, configure_tracing, root_of, tracer_provider
 from tests.packaging.checkout import ROOT
 
 QUEUE = "tracing"

@@ -196,6 +196,8 @@ BROKEN = [
     pytest.param((start(), begin(0, {"type": "tool_use", "id": "x"}), *end()), "lacks its id", id="half a call"),
     pytest.param(calling('{"n": 1'), "no JSON", id="cut arguments with stop reason tool_use"),
     pytest.param(calling('{"n": NaN}'), "no JSON", id="a number that is none"),
+    pytest.param(calling('{"n": 1e400}'), "as JSON again", id="a number beyond all numbers"),
+    pytest.param((start(), begin(0, {"type": "new", "n": float("nan")}), *end()), "as JSON again", id="no number"),
     pytest.param(calling("[" * 100_000), "no JSON", id="endless nesting"),
     pytest.param(calling("[1]"), "its arguments", id="arguments that are no object"),
 ]

@@ -39,7 +39,7 @@ def test_every_module_is_installed() -> None:
     """What lies at the top level can be imported from anywhere."""
     setuptools = pyproject()["tool"]["setuptools"]
     modules = {path.stem for path in ROOT.glob("*.py")}
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "examples"}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "examples", "bench"}
     assert modules == set(setuptools["py-modules"])
     assert packages == {name.rstrip("*") for name in setuptools["packages"]["find"]["include"]}
 

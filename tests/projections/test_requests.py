@@ -1,5 +1,7 @@
 """What may be asked, and what is refused before it is."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -25,12 +27,32 @@ def test_a_message_has_a_sensible_length(message: str) -> None:
         Say(message=message)
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"approval_timeout": 1e300},
+        {"idle_timeout": float("inf")},
+        {"limits": {"runtime": 1e300}},
+    ],
+)
+def test_no_wait_is_longer_than_a_timer_can_be(terms: dict[str, Any]) -> None:
+    """What overflows a timer would leave the session hanging, so that not even its end could be asked for."""
+    with pytest.raises(ValidationError, match="315360000"):
+        StartSession.model_validate({"message": "hi", **terms})
+
+
 @pytest.mark.parametrize("kind", ["tool_result", "tool_use", "thinking", None])
 def test_only_what_a_person_can_say_is_attached(kind: str | None) -> None:
     """A block no user may send would make the provider reject the thread for ever."""
     with pytest.raises(ValidationError, match="cannot be attached; use one of text, image"):
         Say(message="hi", attachments=({"type": kind},))
     assert Say(message="hi", attachments=({"type": "image", "source": {}},)).attachments
+
+
+def test_an_attachment_that_no_json_can_say_is_a_mistake() -> None:
+    """`temporal` takes 1e400 for a number, and Python reads infinity: it could never be sent to the model."""
+    with pytest.raises(ValidationError, match="not JSON compliant"):
+        Say.model_validate({"message": "hi", "attachments": [{"type": "text", "text": "a", "n": float("inf")}]})
 
 
 def test_unknown_fields_are_mistakes() -> None:

@@ -15,6 +15,7 @@ from eventlog.events import (
     SessionPaused,
     SessionResumed,
     SessionTerminationRequested,
+    StreamRepaired,
     ToolExecutionCompleted,
     UnknownEvent,
     UserMessageAdded,
@@ -82,6 +83,11 @@ LINES: list[tuple[AnyEvent, str, str]] = [
         RequestIgnored(request="approve", by="bo", problem="too late"),
         "bo",
         "asked for approve, which changed nothing: too late",
+    ),
+    (
+        StreamRepaired(what="EndIsTold", why="it had no end", by="bo"),
+        "bo",
+        "repaired the stream (EndIsTold): it had no end",
     ),
     (UnknownEvent(type_name="Later", data={"a": 1}), "perdure", 'Later {"a": 1}'),
 ]

@@ -355,6 +355,15 @@ def test_call_ids_that_a_server_uses_again_are_told_apart() -> None:
     assert results_in(messages[2][1])[0]["content"] == [text("one")]
 
 
+def test_names_and_ids_that_a_provider_does_not_take_are_shown_in_plain_letters() -> None:
+    """Another server's model may call a tool by any name; sent back as it is, it would end the thread."""
+    odd = use("fn:1 ü", "bad name/ü" + "x" * 100)
+    messages = messages_of(started(), said("hi"), replied(odd), tool_failed("fn:1 ü"))
+    [shown] = messages[1][1]
+    assert shown == use("fn_1__", "bad_name__" + "x" * 54)
+    assert results_in(messages[2][1])[0]["tool_use_id"] == "fn_1__"
+
+
 def test_what_is_no_part_of_the_conversation_is_left_out() -> None:
     """Pauses, endings and events not known yet are not told to the model."""
     events = (

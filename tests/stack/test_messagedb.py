@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from eventlog.sql import VERSION
 from stack.errors import MessageDbUnusable
 from stack.home import cache_folder
-from stack.messagedb import create_database, install, installed_version
+from stack.messagedb import create_database, functions_version, install, installed_version
 from stack.postgres import ADMIN, WRITER, EmbeddedPostgres
 from tests.conftest import Database
 
@@ -59,6 +60,31 @@ async def test_it_is_installed_once_however_many_try(postgres_server: EmbeddedPo
     async with await psycopg.AsyncConnection.connect(url) as connection:
         rows = await connection.execute(sql.SQL("select count(*) from message_store.messages"))
         assert await rows.fetchone() == (1,)
+
+
+async def test_our_functions_are_brought_up_to_date(database: Database) -> None:
+    """Missing ones are installed and older ones replaced; newer ones, of a later release, stay."""
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin:
+        assert await functions_version(admin) == VERSION
+        for found, wanted in ((None, VERSION), (0, VERSION), (VERSION, VERSION), (VERSION + 1, VERSION + 1)):
+            await admin.execute("drop schema perdure cascade")
+            if found is not None:
+                await admin.execute(
+                    "create schema perdure;"
+                    f"create function perdure.version() returns int language sql as 'select {found:d}'".encode()
+                )
+            assert await install(database.admin_url, cache_folder()) == "1.3.0"
+            assert await functions_version(admin) == wanted
+            there = await admin.execute("select count(*) from pg_proc where proname = 'append_batch'")
+            assert await there.fetchone() == (int((found or 0) < VERSION),)
+
+
+async def test_a_database_where_we_may_not_install_anything_of_ours_is_used_as_it_is(database: Database) -> None:
+    """Message DB is there and its role is let in: that is enough."""
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin:
+        await admin.execute("drop schema perdure cascade")
+        assert await install(database.url, cache_folder()) == "1.3.0"
+        assert await functions_version(admin) == 0
 
 
 async def test_a_role_that_may_not_install_is_told(postgres_server: EmbeddedPostgres) -> None:

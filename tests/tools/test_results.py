@@ -92,6 +92,13 @@ def test_blocks_are_passed_on_as_they_are() -> None:
     assert blocks_of(blocks, 1000) == tuple(blocks)
 
 
+def test_a_block_that_no_json_can_say_is_shown_as_text() -> None:
+    """Passed on as it is, it would make every later request of the thread impossible."""
+    [block] = blocks_of([{"type": "text", "text": "all of it", "share": float("inf")}], 1000)
+    assert (block["type"], list(block)) == ("text", ["type", "text"])
+    assert "all of it" in block["text"]
+
+
 def test_a_circle_is_shown_somehow() -> None:
     """A list that contains itself has no JSON, but it has a text."""
     circle: list[Any] = [1]

@@ -213,6 +213,10 @@ def _default_in_hint(what: Annotated[int, Field(default=3)]) -> None:
     """Do it."""
 
 
+def _boundless(what: Annotated[float, Field(examples=[float("inf")])]) -> None:
+    """Do it."""
+
+
 def _unreadable(what: "Missing") -> None:  # type: ignore[name-defined]  # noqa: F821
     """Do it."""
 
@@ -245,6 +249,7 @@ async def _asks(_: Any) -> bool:
         (_silent, {}, "has no description: write a docstring"),
         (_default_in_field, {}, "= default"),
         (_default_in_hint, {}, "= default"),
+        (_boundless, {}, "leave infinity out"),
         (_unreadable, {}, "cannot be read: name 'Missing' is not defined"),
         (_unsuitable, {}, "no JSON fits"),
         (_yields, {}, "must return its whole result"),
@@ -273,10 +278,11 @@ def test_a_default_that_is_no_json_is_left_out_of_the_schema() -> None:
     """A default JSON cannot tell is the function's own affair."""
 
     @tool
-    def pay(amount: Decimal = Decimal("1.50"), factory: Any = _Opaque) -> str:
+    def pay(amount: Decimal = Decimal("1.50"), factory: Any = _Opaque, most: float = float("inf")) -> str:
         """Pay."""
-        return f"{amount} {factory}"
+        return f"{amount} {factory} {most}"
 
     properties = pay.spec.input_schema["properties"]
     assert properties["amount"]["default"] == "1.50"
     assert "default" not in properties["factory"]
+    assert "default" not in properties["most"]

@@ -7,10 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from eventlog.encoding import Row, Upcasts, decode, encode
+from eventlog.encoding import Row, decode, encode
 from eventlog.events import SessionPaused, UnknownEvent, UserMessageAdded
 from eventlog.log import Entry, EntryRejected, LogCorrupted
 from eventlog.metadata import Metadata
+from eventlog.streams import StreamName
+from eventlog.upcasting import Upcasts
 from tests.unit.test_golden_events import golden
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -24,7 +26,7 @@ def entry(event: Any, **metadata: Any) -> Entry:
 def row(type_: str, data: Any, metadata: Any = None) -> Row:
     """A row as the database gives it back."""
     written = None if metadata is None else json.dumps(metadata)
-    return Row(str(uuid4()), "agent:v1-1", type_, 3, 17, json.dumps(data), written, AT.replace(tzinfo=None))
+    return Row(str(uuid4()), StreamName("agent:v1-1"), type_, 3, 17, json.dumps(data), written, AT.replace(tzinfo=None))
 
 
 def test_an_event_is_its_type_and_its_data() -> None:

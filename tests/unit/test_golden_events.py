@@ -1,4 +1,4 @@
-"""One example of every event, as it stands in logs that were written before."""
+"""One example of every shape an event ever had, as it stands in logs that were written before."""
 
 import json
 from datetime import datetime
@@ -11,29 +11,41 @@ import pytest
 from eventlog.encoding import KNOWN, Row, decode, encode
 from eventlog.events import AnyEvent, UnknownEvent
 from eventlog.log import Entry, Recorded
+from eventlog.schema import VERSIONS
+from eventlog.streams import StreamName
 
-FOLDER = Path(__file__).parents[1] / "golden" / "events" / "v1"
+FOLDER = Path(__file__).parents[1] / "golden" / "events"
 CLASSES: tuple[type[Any], ...] = get_args(get_args(AnyEvent)[0])
 ID = UUID("0193f1a2-7c00-8abc-8def-0123456789ab")
 
 
-def golden(name: str) -> dict[str, Any]:
-    """The example of this class: its type, data and metadata."""
-    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+def golden(name: str, version: int | None = None) -> dict[str, Any]:
+    """The example of this class, in its newest shape or an older one: its type, data and metadata."""
+    shape = version or VERSIONS.get(name, 1)
+    found: dict[str, Any] = json.loads((FOLDER / f"v{shape}" / f"{name}.json").read_text())
     return found
 
 
-def recorded(name: str) -> Recorded:
+def recorded(name: str, version: int | None = None) -> Recorded:
     """The example of this class, decoded."""
-    row = golden(name)
+    row = golden(name, version)
     written = datetime(2026, 11, 20, 9, 31)  # noqa: DTZ001 - as the database gives it
     data, metadata = json.dumps(row["data"], ensure_ascii=False), json.dumps(row["metadata"])
-    return decode(Row(str(ID), "agent:v1-1", row["type"], 0, 1, data, metadata, written))
+    return decode(Row(str(ID), StreamName("agent:v1-1"), row["type"], 0, 1, data, metadata, written))
 
 
 def test_every_event_has_an_example() -> None:
-    """No class is without one, and no example without a class."""
-    assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(kind.__name__ for kind in CLASSES)
+    """No shape of a class is without one, and no example without a class: what logs hold is never forgotten."""
+    examples = {(path.stem, int(path.parent.name.removeprefix("v"))) for path in FOLDER.glob("v*/*.json")}
+    assert examples == {(kind.__name__, version) for kind in CLASSES for version in range(1, kind.version + 1)}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("v*/*.json")), ids=lambda path: f"{path.stem} {path.parent.name}")
+def test_every_shape_is_read(path: Path) -> None:
+    """An event of any version that was ever released is decoded into the class of today."""
+    version = int(path.parent.name.removeprefix("v"))
+    assert golden(path.stem, version)["metadata"]["schema_version"] == version
+    assert type(recorded(path.stem, version).event).__name__ == path.stem
 
 
 def test_every_event_is_written_under_its_name() -> None:

@@ -6,7 +6,7 @@ from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailable
-from eventlog.sqlstate import ConnectionLost, Refused, translate
+from eventlog.sqlstate import ConnectionLost, HeldUp, Refused, translate
 
 TABLE = [
     ("08006", ConnectionLost),  # connection failure
@@ -15,8 +15,8 @@ TABLE = [
     ("57P03", ConnectionLost),  # it is starting up or shutting down
     ("57P05", ConnectionLost),  # idle for too long
     ("25P03", ConnectionLost),  # idle in a transaction for too long
-    ("55P03", LogUnavailable),  # lock timeout
-    ("57014", LogUnavailable),  # statement timeout
+    ("55P03", HeldUp),  # lock timeout
+    ("57014", HeldUp),  # statement timeout
     ("40001", LogUnavailable),  # serialisation failure
     ("40P01", LogUnavailable),  # deadlock
     ("53100", LogUnavailable),  # disk full

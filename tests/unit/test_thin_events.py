@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventlog.events import AnyEvent, ContentMark, LLMResponseReceived, Mark, ToolCall, thin
+from eventlog import upcasting
+from eventlog.events import AnyEvent, ContentMark, LLMResponseReceived, Mark, SessionPaused, ToolCall, thin
 from projections.session import Session, evolve
 from tests.unit.test_golden_events import CLASSES, recorded
 
@@ -84,3 +85,18 @@ def test_the_process_sees_the_same_session(kind: type[Any]) -> None:
     replied = evolve(started, 1, recorded("LLMResponseReceived").event)
     for session in (Session(), started, replied):
         assert evolve(session, 7, thin(event)) == evolve(session, 7, event)
+
+
+def test_marks_of_an_old_shape_are_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Temporal's history holds is read by the upcasters of the log, whichever version a mark was made by."""
+    monkeypatch.setattr(SessionPaused, "version", 3)
+    steps = {
+        ("SessionPaused", 1): lambda data: {**data, "who": data["user"]},
+        ("SessionPaused", 2): lambda data: {"by": data["who"]},
+    }
+    monkeypatch.setattr(upcasting, "UPCASTS", steps)
+    mark = Mark.of(7, SessionPaused(by="ana", reason="CONTENT"))
+    written = json.loads(mark.model_dump_json())
+    assert written["event"] == {"type": "SessionPaused", "version": 3, "by": "ana"}
+    for old in ({"user": "ana"}, {"version": 2, "who": "ana"}, {"version": 3, "by": "ana"}):
+        assert Mark.model_validate({"position": 7, "event": {"type": "SessionPaused", **old}}) == mark

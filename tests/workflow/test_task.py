@@ -1,6 +1,8 @@
 """A task: from its first message to its final answer."""
 
 import hashlib
+from datetime import UTC, datetime
+from uuid import uuid4
 
 from eventlog.events import (
     LLMCallRequested,
@@ -8,7 +10,11 @@ from eventlog.events import (
     SessionCompleted,
     ToolExecutionCompleted,
     ToolExecutionFailed,
+    UserMessageAdded,
 )
+from eventlog.log import Entry
+from eventlog.metadata import Metadata
+from eventlog.streams import ThreadId, stream_of
 from stack.scripted.answers import Broken, Fault, Reply
 from tests.workflow.conftest import Play
 from tests.workflow.hands import look, snap, stumble
@@ -144,6 +150,21 @@ async def test_a_permanent_failure_ends_a_task_at_once(play: Play) -> None:
     handle = await world.start("hello")
     assert (await world.done(handle))["status"] == "failed"
     assert len(world.model.requests) == 1
+
+
+async def test_a_request_that_no_json_can_say_is_a_failure_of_the_model_call(play: Play) -> None:
+    """Whatever somebody wrote into the stream, the thread says at once why the model cannot be asked."""
+    world = await play({"hi": [Reply.text("ho")]})
+    handle = await world.start("hi", mode="chat")
+    await world.until(handle.id, lambda session: session.status == "waiting")
+    block = {"type": "text", "text": "beyond", "n": float("inf")}
+    event = UserMessageAdded(message="all numbers", attachments=(block,), sender="somebody else")
+    await world.log.append(stream_of(ThreadId(handle.id)), Entry(uuid4(), event, Metadata(at=datetime.now(UTC))))
+    await handle.signal("message", "more")
+    session = await world.until(handle.id, lambda session: bool(session.stalled))
+    assert "invalid_request" in session.stalled
+    await handle.execute_update("terminate", {})
+    await world.done(handle)
 
 
 async def test_starting_twice_is_starting_once(play: Play) -> None:

@@ -1,0 +1,59 @@
+"""An append on its way into the log, and what the row means that is found under its id."""
+
+from typing import Any
+
+from psycopg.types.numeric import Int8
+
+from eventlog.encoding import Encoded, Row, decode, encode, same_content, same_writing
+from eventlog.log import AlreadyAppended, Appended, Entry, IdConflict, Outcome, Recorded, VersionConflict
+from eventlog.streams import StreamName
+
+
+class Write:
+    """One append until its outcome is known. Raises `EntryRejected` where the entry cannot be written as JSON."""
+
+    __slots__ = ("encoded", "expected_version", "id", "in_doubt", "size", "stream")
+
+    def __init__(self, stream: StreamName, entry: Entry, expected_version: int | None) -> None:
+        self.stream = stream
+        self.id = entry.id
+        self.encoded: Encoded = encode(entry)
+        self.size = len(self.encoded.data) + len(self.encoded.metadata)
+        """Characters; as good as bytes for deciding how much to send at once."""
+        self.expected_version = expected_version
+        self.in_doubt = False
+        """A try ended without an answer, so what stands in the log may be our own."""
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """What `queries.WRITE` takes."""
+        encoded = self.encoded
+        return (str(self.id), self.stream, encoded.type, encoded.data, encoded.metadata, self.expected_version)
+
+    def outcome(self, recorded: Recorded) -> Outcome:
+        """What it means that this event stands under the id."""
+        if recorded.stream != self.stream or not same_content(self.encoded, recorded):
+            return IdConflict(recorded)
+        if self.in_doubt and same_writing(self.encoded, recorded):
+            return Appended(recorded.position)
+        return AlreadyAppended(recorded)
+
+    def answer(self, outcome: str, version: int, *found: Any) -> Outcome:
+        """What a row that `queries.APPEND_BATCH` answers with means. Raises `LogCorrupted`."""
+        if outcome == "appended":
+            return Appended(version)
+        if outcome == "conflict" and self.expected_version is not None:
+            return VersionConflict(self.expected_version, version)
+        return self.outcome(decode(Row(*found)))
+
+
+def columns(writes: list[Write]) -> tuple[list[Any], ...]:
+    """What `queries.APPEND_BATCH` takes: one list for each column."""
+    return (
+        [write.id for write in writes],
+        [write.stream for write in writes],
+        [write.encoded.type for write in writes],
+        [write.encoded.data for write in writes],
+        [write.encoded.metadata for write in writes],
+        [None if write.expected_version is None else Int8(write.expected_version) for write in writes],
+    )

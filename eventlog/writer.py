@@ -1,0 +1,124 @@
+"""Carries appends out: one by Message DB's own function, many by ours in one transaction.
+
+Two rules. A refusal is never taken at its word: the id is looked up first, then the stream's version, for a retry
+of a write that was committed looks like a conflict. And a lost connection is not an answer: the writes are made again,
+with the same ids, until it is known what became of each or the tries are used up.
+
+Of many, none fails for another's sake, and all keep their order: where the database refuses the statement, it is made
+again for each half, down to the one that is refused.
+"""
+
+from typing import TypeAlias
+
+import structlog
+from psycopg.rows import TupleRow
+
+from eventlog.log import Appended, EntryRejected, LogError, LogMisconfigured, LogUnavailable, Outcome, VersionConflict
+from eventlog.lookup import find, version
+from eventlog.queries import APPEND_BATCH, MAY_APPEND_BATCH, WRITE
+from eventlog.sqlstate import ConnectionLost, HeldUp, Refused
+from eventlog.statements import Statements
+from eventlog.write import Write, columns
+
+Answer: TypeAlias = Outcome | LogError
+
+logger = structlog.get_logger(__name__)
+
+
+class Writer:
+    """Writes for good: what it answers is committed."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    async def may_append_batch(self) -> bool:
+        """Whether the database has our function and lets us use it."""
+        [(found,)] = await self._statements.patiently(lambda: self._statements.rows(MAY_APPEND_BATCH))
+        return bool(found)
+
+    async def write(self, write: Write) -> Outcome:
+        """One append. Raises `LogError`."""
+        return await self._statements.patiently(lambda: self._attempt(write))
+
+    async def _attempt(self, write: Write) -> Outcome:
+        if write.in_doubt and (recorded := await find(self._statements, write.id)):
+            return write.outcome(recorded)
+        try:
+            [(position,)] = await self._statements.rows(WRITE, *write.parameters)
+        except ConnectionLost:
+            write.in_doubt = True
+            raise
+        except Refused as refused:
+            return await self._explain(write, refused)
+        return Appended(position)
+
+    async def _explain(self, write: Write, refused: Refused) -> Outcome:
+        """Why the database refused: somebody has the id, or wrote first, or else its own words."""
+        if recorded := await find(self._statements, write.id):
+            return write.outcome(recorded)
+        actual = await version(self._statements, write.stream)
+        if write.expected_version is not None and write.expected_version != actual:
+            return VersionConflict(write.expected_version, actual)
+        if refused.constraint == "messages_stream":
+            raise LogUnavailable(f"somebody wrote to {write.stream} without Message DB's lock; append again")
+        raise refused
+
+    async def write_all(self, writes: list[Write], *, patient: bool = True) -> list[Answer]:
+        """Appends of one category, in order; each is answered for itself, with its outcome or its error."""
+        if len(writes) < 2:
+            return await self._singly(writes)
+        try:
+            return await self._together(writes)
+        except EntryRejected:
+            middle = len(writes) // 2
+            first = await self.write_all(writes[:middle], patient=patient)
+            return first + await self.write_all(writes[middle:], patient=patient)
+        except HeldUp as held_up:
+            return await self._past_the_one(writes) if patient else _all(writes, held_up)
+        except LogMisconfigured as problem:
+            logger.warning("log_cannot_append_batch", problem=str(problem))
+            return await self._singly(writes)
+        except LogUnavailable as unavailable:
+            return _all(writes, unavailable)
+
+    async def _singly(self, writes: list[Write]) -> list[Answer]:
+        return [await self._answer(write) for write in writes]
+
+    async def _answer(self, write: Write) -> Answer:
+        try:
+            return await self.write(write)
+        except LogError as error:
+            return error
+
+    async def _together(self, writes: list[Write]) -> list[Answer]:
+        """In one transaction, which looks for the ids first: after a lost connection it is simply repeated."""
+        rows = await self._statements.patiently(lambda: self._attempt_together(writes))
+        return [_read(write, row) for write, row in zip(writes, rows, strict=True)]
+
+    async def _attempt_together(self, writes: list[Write]) -> list[TupleRow]:
+        try:
+            return await self._statements.rows(APPEND_BATCH, *columns(writes))
+        except ConnectionLost:
+            for write in writes:
+                write.in_doubt = True
+            raise
+
+    async def _past_the_one(self, writes: list[Write]) -> list[Answer]:
+        """One by one, up to one that is held up for itself; if the rest is held up too, it is nobody's own fault."""
+        answers: list[Answer] = []
+        for write in writes:
+            answers.append(await self._answer(write))
+            if isinstance(answers[-1], HeldUp):
+                break
+        return answers + await self.write_all(writes[len(answers) :], patient=False)
+
+
+def _read(write: Write, row: TupleRow) -> Answer:
+    try:
+        return write.answer(*row)
+    except LogError as error:  # what stands under the id cannot be read
+        return error
+
+
+def _all(writes: list[Write], error: LogError) -> list[Answer]:
+    return [error] * len(writes)

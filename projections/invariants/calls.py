@@ -1,0 +1,91 @@
+"""Rules about tool calls: asked for by the model, allowed where a person was asked, begun once, ended once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from eventlog.events import (
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+    ToolExecutionRequested,
+)
+from projections.invariants.invariant import Invariant, Moment
+from projections.session import PendingCall
+
+ABOUT_CALLS = (
+    ApprovalRequested,
+    ApprovalGranted,
+    ApprovalDenied,
+    ApprovalExpired,
+    ToolExecutionRequested,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+)
+
+
+class CallsAreOpen(Invariant):
+    """Whatever is told of a tool call is told between the reply that asks for it and its one outcome."""
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """News of a call that nobody asked for, or that has its outcome already."""
+        event = moment.recorded.event
+        if isinstance(event, ABOUT_CALLS) and event.call_id not in moment.before.pending:
+            yield f"{event.type} tells of call {event.call_id}, which is not open: never asked for, or over already"
+
+
+class ToolsBeginOnce(Invariant):
+    """A tool is begun once, and where a person was asked about the call, not before they have allowed it."""
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """A call that begins twice or without leave."""
+        event = moment.recorded.event
+        call = _open(moment)
+        if not isinstance(event, ToolExecutionRequested) or call is None:
+            return
+        if call.state == "begun":
+            yield f"call {call.id} begins a second time"
+        if call.state == "asked":
+            yield f"call {call.id} begins though nobody has allowed it yet"
+
+
+class ResultsHaveIntents(Invariant):
+    """The intent to run a tool stands before anything the tool did; one that was never run can only have failed."""
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """A result out of nothing."""
+        call = _open(moment)
+        match event := moment.recorded.event:
+            case ToolExecutionCompleted() | ToolExecutionOutcomeUnknown() | ToolExecutionFailed(will_retry=True):
+                if call is not None and call.state != "begun":
+                    yield f"{event.type} tells what came of call {call.id}, which was never begun"
+            case _:
+                pass
+
+
+class ApprovalsAreSpentOnce(Invariant):
+    """A call is asked about once, and answered once, for the very arguments that were asked about."""
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """A second question, an answer to none, and leave for something else."""
+        call = _open(moment)
+        if call is None:
+            return
+        match event := moment.recorded.event:
+            case ApprovalRequested() if call.state != "wanted":
+                yield f"a person is asked about call {call.id}, which is {call.state} already"
+            case ApprovalGranted() | ApprovalDenied() | ApprovalExpired() if call.state != "asked":
+                yield f"{event.type} answers a question about call {call.id} that is not open: it is {call.state}"
+            case ApprovalGranted() if event.digest != call.digest:
+                yield f"call {call.id} is allowed with other arguments than were asked about"
+            case _:
+                pass
+
+
+def _open(moment: Moment) -> PendingCall | None:
+    event: Any = moment.recorded.event
+    return moment.before.pending.get(event.call_id) if isinstance(event, ABOUT_CALLS) else None

@@ -1,0 +1,14 @@
+"""Our functions in the database have a version, and it is told by their text."""
+
+import hashlib
+
+from eventlog.sql import FUNCTIONS, VERSION
+
+DIGESTS = {1: "5e84c90a897406c0c0ca97506fb4b0490fa724287be6b91c104006204ee245b7"}
+"""Of every version ever released: databases have them, and only a higher number replaces them."""
+
+
+def test_another_text_has_another_version() -> None:
+    """Whoever changes the functions raises `VERSION` and adds the new digest here."""
+    assert hashlib.sha256(FUNCTIONS.encode()).hexdigest() == DIGESTS[VERSION]
+    assert max(DIGESTS) == VERSION
