@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporalio.client import Client, Interceptor, TLSConfig
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 
 from eventlog.pool import PoolTerms
@@ -16,6 +15,7 @@ from llm.pricing import Prices
 from settings import Settings
 from tools.plugins import load_tools
 from tools.workbench import Workbench
+from workflows.payloads import data_converter
 
 if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model
     from llm.anthropic import AnthropicModel
@@ -77,7 +77,7 @@ async def connect_temporal(
         namespace=settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
         tls=theirs and _tls(settings),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         interceptors=interceptors,
         lazy=lazy,
         runtime=runtime,

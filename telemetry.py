@@ -20,7 +20,7 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
@@ -179,6 +179,11 @@ class ThreadIds(RandomIdGenerator):
         return root.span_id if root else super().generate_span_id()
 
 
+def _one_line(span: ReadableSpan) -> str:
+    """Log lines stand on the same stream, and whatever reads it reads lines."""
+    return f"{span.to_json(indent=None)}\n"
+
+
 def configure_tracing(settings: Settings) -> TracerProvider | None:
     """Send spans where the settings say, if anywhere. Shut the provider down before the process ends."""
     match settings.traces:
@@ -187,7 +192,8 @@ def configure_tracing(settings: Settings) -> TracerProvider | None:
         case "otlp":
             provider = tracer_provider(settings, BatchSpanProcessor(OTLPSpanExporter()))
         case "console":
-            provider = tracer_provider(settings, SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))
+            exporter = ConsoleSpanExporter(out=sys.stderr, formatter=_one_line)
+            provider = tracer_provider(settings, SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return provider
 

@@ -124,9 +124,16 @@ async def run(settings: Settings, places: Places, ready: Callable[[], None] = la
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with working(settings, places):
-        logger.info("worker_started", task_queue=settings.task_queue, temporal=places.temporal)
-        ready()
-        await stop.wait()
-        logger.info("worker_stopping", grace_seconds=settings.graceful_shutdown_seconds)
-    logger.info("worker_stopped")
+    try:
+        async with working(settings, places):
+            logger.info("worker_started", task_queue=settings.task_queue, temporal=places.temporal)
+            ready()
+            await stop.wait()
+            logger.info("worker_stopping", grace_seconds=settings.graceful_shutdown_seconds)
+    except asyncio.CancelledError:
+        # The SDK cancels whoever stops a worker whose server is away: it has stopped all the same.
+        if not stop.is_set():
+            raise
+        logger.warning("worker_stopped_without_temporal")
+    else:
+        logger.info("worker_stopped")

@@ -193,9 +193,8 @@ async def main() -> None:
             for writers in WRITERS:
                 results.append(await compare(url, disk, writers))
                 _show(_line(results[-1]))
-        _show(
-            f"\nfloor: COPY into the same table, one transaction: {median([await copy(url) for _ in range(3)]):,.0f}/s\n"
-        )
+        floor = median([await copy(url) for _ in range(3)])
+        _show(f"\nfloor: COPY into the same table, one transaction: {floor:,.0f}/s\n")
     for goal in _goals(results):
         _show(goal)
 

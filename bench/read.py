@@ -32,13 +32,15 @@ from projections.fold import Projection
 from projections.session import SESSION
 from projections.transcript import TRANSCRIPT
 
-ROUNDS = {1_000: 25, 10_000: 9, 100_000: 3}
+ROUNDS = {1_000: 25, 10_000: 9, 100_000: 5}
 """How often each way reads a thread of so many events; once more before, for warmth."""
 PAGE = 1_000
 """Rows the floor fetches at a time: more or fewer make it slower."""
 GOAL = 0.6
-"""Of the floor's rate, for every fold."""
+"""Of the floor's rate, for a view that is folded from cold."""
 FLOOR = "rows and orjson"
+GOALS = ("fold SESSION", "fold TRANSCRIPT")
+"""Two views in one reading are shown besides: no step reads them so, and the second is never free."""
 
 Way: TypeAlias = Callable[[StreamName], Awaitable[int]]
 """Reads a whole thread and answers with how many events it has."""
@@ -146,7 +148,7 @@ async def main() -> None:
             results = await _measure(url, _ways(connection, log))
     _show("")
     for result in results:
-        if result.way.startswith("fold"):
+        if result.way in GOALS:
             met = "met" if result.of_floor >= GOAL else "MISSED"
             _show(f"{met:<7}{result.way}, {result.events:,} events: {result.of_floor:.2f} of the floor; goal ≥ {GOAL}")
 

@@ -7,6 +7,9 @@ from contextlib import aclosing
 from eventlog.encoding import Row, decode
 from eventlog.log import PAGE, LogCorrupted, Recorded
 
+FIRST = 100
+"""Events fetched first. Each page is twice the one before, up to `PAGE`: so nobody waits long for the first event,
+and decoding a page takes as long as the database needs for the next."""
 CHUNK = 50
 """Events decoded at a time: half a millisecond, and few enough that Python's garbage collector finds no work."""
 
@@ -18,11 +21,13 @@ Place = Callable[[Row], int]
 
 async def fetched(fetch: Fetch, place: Place, start: int, end: int | None) -> AsyncGenerator[list[Recorded]]:
     """Everything from `start` up to and including `end`; at most two pages are held at any time."""
-    ahead = _ask(fetch, start, end)
+    size = FIRST
+    ahead = _ask(fetch, start, end, size)
     try:
         while ahead is not None:
             rows = await ahead
-            ahead = _ask(fetch, place(rows[-1]) + 1, end) if len(rows) == PAGE else None
+            full, size = len(rows) == size, min(2 * size, PAGE)
+            ahead = _ask(fetch, place(rows[-1]) + 1, end, size) if full else None
             await asyncio.sleep(0)  # sends what was asked
             for chunk in decoded([row for row in rows if end is None or place(row) <= end]):
                 yield chunk
@@ -33,13 +38,13 @@ async def fetched(fetch: Fetch, place: Place, start: int, end: int | None) -> As
             await asyncio.gather(ahead, return_exceptions=True)
 
 
-def _ask(fetch: Fetch, start: int, end: int | None) -> "asyncio.Task[list[Row]] | None":
+def _ask(fetch: Fetch, start: int, end: int | None, size: int) -> "asyncio.Task[list[Row]] | None":
     if end is not None and start > end:
         return None
-    size = PAGE if end is None else min(PAGE, end - start + 1)
+    most = size if end is None else min(size, end - start + 1)
 
     async def ask() -> list[Row]:
-        return await fetch(start, size)
+        return await fetch(start, most)
 
     return asyncio.create_task(ask())
 

@@ -24,7 +24,7 @@ from eventlog.streams import Category, StreamName
 NO_STREAM = -1
 """The expected version of a stream that must not exist yet."""
 PAGE = 500
-"""Events fetched at a time."""
+"""Events fetched at a time, at most."""
 
 
 @dataclass(frozen=True, slots=True)

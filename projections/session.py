@@ -45,7 +45,7 @@ from projections.fold import Projection, changed
 Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
 CallState = Literal["wanted", "asked", "granted", "begun"]
 """wanted by the model → asked of a person → granted → begun (its intent is in the log)."""
-_STATES: tuple[CallState, ...] = get_args(CallState)
+_RANKS: Mapping[CallState, int] = {state: rank for rank, state in enumerate(get_args(CallState))}
 
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 """Stop reasons of replies that broke off: their tool calls may be incomplete and are never run."""
@@ -177,7 +177,11 @@ def evolve(session: Session, position: int, event: AnyEvent) -> Session:
     Facts that do not depend on each other (outcomes of parallel calls, a message and a reply) may come in any order:
     the session is the same.
     """
-    return changed(_after(session, position, event), position=max(position, session.position))
+    after, furthest = _after(session, position, event), max(position, session.position)
+    if after is session:
+        return changed(session, position=furthest)
+    after.__dict__["position"] = furthest  # nobody has seen it yet: a second copy would cost as much as the first
+    return after
 
 
 def _after(session: Session, position: int, event: AnyEvent) -> Session:
@@ -287,7 +291,7 @@ def _with_call(session: Session, call_id: str, state: CallState, **details: Any)
     call = session.pending.get(call_id)
     if call is None:
         return session
-    furthest = max(call.state, state, key=_STATES.index)
+    furthest = state if _RANKS[state] > _RANKS[call.state] else call.state
     return changed(session, pending={**session.pending, call_id: changed(call, state=furthest, **details)})
 
 

@@ -129,13 +129,15 @@ def evolve(transcript: Transcript, recorded: Recorded) -> Transcript:
 
 
 def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
-    match event:
-        case SessionStarted():
-            transcript.terms = event
+    match event:  # what happens most comes first: most of the time goes into finding the case
+        case LLMCallRequested() | ToolExecutionRequested():
+            pass
         case UserMessageAdded():
             transcript.entries.append(heard(position, event))
         case LLMResponseReceived():
             _reply(transcript, event)
+        case SessionStarted():
+            transcript.terms = event
         case LLMCallFailed(will_retry=False):
             transcript.step = max(transcript.step, event.step)
         case ApprovalGranted() if event.edited_arguments is not None:
@@ -153,9 +155,7 @@ def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
             if transcript.reply is not None:
                 transcript.reply.outcomes.setdefault(event.call_id, event)
         case (
-            LLMCallRequested()
-            | LLMCallFailed()
-            | ToolExecutionRequested()
+            LLMCallFailed()
             | ApprovalRequested()
             | ApprovalGranted()
             | SessionPaused()

@@ -66,19 +66,20 @@ class AgentWorkflow(Doors):
     """
 
     @workflow.init
-    def __init__(self, start: Any = None, resumed: Resumed | None = None) -> None:  # noqa: ARG002
+    def __init__(self, *given: Any) -> None:
         self.session = Session()
         self._known_up_to = -1
-        self._told = resumed.told if resumed else 0
+        self._resumed = _read_resumed(given)
+        self._told = self._resumed.told if self._resumed else 0
         self._telling = asyncio.Lock()
         self._cancelled = False
         self._face = Face()
 
     @workflow.run
-    async def run(self, start: Any = None, resumed: Resumed | None = None) -> Outcome:
-        """Open the session and take one step after another."""
+    async def run(self, *given: Any) -> Outcome:
+        """Open the session and take one step after another. It is given a `StartSession`, or what a run before left."""
         try:
-            await _to_the_end(self._open(start, resumed))
+            await _to_the_end(self._open(given))
         except asyncio.CancelledError:
             await self._cancel()
         while not isinstance(step := self._next(), Ended):
@@ -124,19 +125,19 @@ class AgentWorkflow(Doors):
             case _:
                 assert_never(step)
 
-    async def _open(self, start: Any, resumed: Resumed | None) -> None:
+    async def _open(self, given: Sequence[Any]) -> None:
         try:
-            self.session = await (self._begin(start) if resumed is None else self._recall(resumed))
+            self.session = await (self._recall(self._resumed) if self._resumed else self._begin(given))
         except ActivityError as error:
             kind, problem = _why(error)
             raise ApplicationError(problem, type=kind, non_retryable=True) from error
         self._known_up_to = self.session.position
         self._face.show(self.session)
 
-    async def _begin(self, start: Any) -> Session:
+    async def _begin(self, given: Sequence[Any]) -> Session:
         _check_thread_id()
         now = workflow.info().start_time
-        opening = OpenSession(started_ms=milliseconds(now), started_at=now, start=_read_start(start))
+        opening = OpenSession(started_ms=milliseconds(now), started_at=now, start=_read_start(given))
         return await workflow.execute_activity_method(
             SessionActivities.open_session, opening, summary="open the session", **LOG
         )
@@ -321,9 +322,20 @@ def _check_thread_id() -> None:
         raise ApplicationError(str(error), type="InvalidThreadId", non_retryable=True) from error
 
 
-def _read_start(start: Any) -> StartSession:
+def _read_resumed(given: Sequence[Any]) -> Resumed | None:
+    """What a run before this one left, where this one continues it."""
+    match given:
+        case [None, {"started_ms": int(), "told": int()} as resumed]:
+            return Resumed.model_validate(resumed)
+        case _:
+            return None
+
+
+def _read_start(given: Sequence[Any]) -> StartSession:
+    if len(given) > 1:
+        raise ApplicationError(f"one input is read, not {len(given)}", type="InvalidStart", non_retryable=True)
     try:
-        return StartSession.model_validate(start)
+        return StartSession.model_validate(given[0] if given else None)
     except ValidationError as error:
         raise ApplicationError(mistakes(error), type="InvalidStart", non_retryable=True) from error
 

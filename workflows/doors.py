@@ -1,8 +1,9 @@
 """The doors of a session: the signals, updates and queries through which people reach it.
 
 Each request comes in twice: as a signal, which any Temporal client can send by hand and which is never lost, and as
-an update of the same name, which tells its sender at once what is wrong. Signals take JSON of any shape, because one
-that cannot be read must leave a record rather than vanish.
+an update of the same name, which tells its sender at once what is wrong. Signals take any number of inputs of any
+shape: one that cannot be read must leave a record rather than vanish, and one that does not fit its handler would stop
+the session for good.
 """
 
 from collections.abc import Sequence
@@ -59,34 +60,34 @@ class Doors:
         raise NotImplementedError
 
     @workflow.signal(name="message")
-    async def on_message(self, said: Any) -> None:
+    async def on_message(self, *given: Any) -> None:
         """Tell the agent something."""
-        await self._signalled("message", Say, said)
+        await self._signalled("message", Say, given)
 
     @workflow.signal(name="approve")
-    async def on_approve(self, answer: Any) -> None:
+    async def on_approve(self, *given: Any) -> None:
         """Allow one tool call."""
-        await self._signalled("approve", Approve, answer)
+        await self._signalled("approve", Approve, given)
 
     @workflow.signal(name="deny")
-    async def on_deny(self, answer: Any) -> None:
+    async def on_deny(self, *given: Any) -> None:
         """Forbid one tool call."""
-        await self._signalled("deny", Deny, answer)
+        await self._signalled("deny", Deny, given)
 
     @workflow.signal(name="pause")
-    async def on_pause(self, wish: Any = None) -> None:
+    async def on_pause(self, *given: Any) -> None:
         """Begin nothing new."""
-        await self._signalled("pause", Pause, wish)
+        await self._signalled("pause", Pause, given)
 
     @workflow.signal(name="resume")
-    async def on_resume(self, wish: Any = None) -> None:
+    async def on_resume(self, *given: Any) -> None:
         """Go on."""
-        await self._signalled("resume", Resume, wish)
+        await self._signalled("resume", Resume, given)
 
     @workflow.signal(name="terminate")
-    async def on_terminate(self, wish: Any = None) -> None:
+    async def on_terminate(self, *given: Any) -> None:
         """End the session."""
-        await self._signalled("terminate", Terminate, wish)
+        await self._signalled("terminate", Terminate, given)
 
     @workflow.update(name="message")
     async def do_message(self, said: Say) -> Accepted:
@@ -170,8 +171,8 @@ class Doors:
             for call in self.session.waiting_for_answer
         ]
 
-    async def _signalled(self, name: str, kind: type[Any], value: Any) -> None:
-        await self.tell(read_request(name, kind, value))
+    async def _signalled(self, name: str, kind: type[Any], given: Sequence[Any]) -> None:
+        await self.tell(read_request(name, kind, given))
 
     async def _updated(self, request: Request) -> Accepted:
         learned = await self.tell(request)
@@ -192,8 +193,11 @@ def _is_wanted(session: Session, call_id: str) -> bool:
     return call is not None and call.state == "wanted" and session.completed is None
 
 
-def read_request(name: str, kind: type[Any], value: Any) -> Any:
+def read_request(name: str, kind: type[Any], given: Sequence[Any]) -> Any:
     """The request as written by hand, or a `Reject` that says what is wrong with it."""
+    if len(given) > 1:
+        return Reject(name=name, problem=f"one input is read, not {len(given)}")
+    value = given[0] if given else None
     try:
         return kind.model_validate({} if value is None else value)
     except ValidationError as error:

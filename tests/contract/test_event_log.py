@@ -186,6 +186,15 @@ async def test_ranges_are_cut_to_what_there_is(log: EventLog, stream: StreamName
         assert [recorded.position for recorded in await everything(log, stream, start, end)] == expected
 
 
+async def test_chunks_are_what_is_read(log: EventLog, stream: StreamName, entry: MakeEntry) -> None:
+    """Some events at a time, never none, and together just what `read` gives, from anywhere to anywhere."""
+    await asyncio.gather(*(log.append(stream, entry()) for _ in range(130)))
+    for start, end in [(0, None), (0, 0), (7, 120), (129, None), (130, None), (-5, 50), (9, 3), (0, -1)]:
+        chunks = [chunk async for chunk in log.chunks(stream, start, end)]
+        assert all(chunks)
+        assert [recorded for chunk in chunks for recorded in chunk] == await everything(log, stream, start, end)
+
+
 async def test_a_stream_that_is_not_there_is_empty(log: EventLog, stream: StreamName) -> None:
     """Reading it gives nothing, and its version says so."""
     assert await everything(log, stream) == []

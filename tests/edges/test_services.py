@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from bootstrap import connect_temporal
+from settings import Settings
 from stack.messagedb import create_database, installed_version
 from stack.postgres import ADMIN, EmbeddedPostgres
 from stack.temporal import binary, missing_search_attributes
@@ -26,6 +30,14 @@ async def test_the_namespace_is_set_up(temporal_server: str) -> None:
         ran = await _run(script, **variables)
         assert ran.returncode == 0, ran.stderr + ran.stdout
     assert await missing_search_attributes(temporal_server, "services") == []
+
+
+async def test_a_key_for_the_cloud_does_not_lock_anybody_out_of_the_embedded_server(temporal_server: str) -> None:
+    """Key and TLS belong to the address they were set with; the embedded server knows neither."""
+    client = await connect_temporal(
+        Settings(temporal_api_key=SecretStr("left over"), temporal_tls=True), temporal_server
+    )
+    assert await client.service_client.check_health()
 
 
 async def test_message_db_is_installed(postgres_server: EmbeddedPostgres) -> None:

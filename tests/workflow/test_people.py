@@ -87,12 +87,29 @@ async def test_unknown_late_and_malformed_answers_are_recorded_and_change_nothin
     await handle.signal("approve", {"call": "call_1"})
     await handle.signal("deny", 17)
     await handle.signal("resume")
+    await handle.signal("approve")
+    await handle.signal("message", args=["one", "two"])
+    await handle.signal("message", {"message": "half of an emoji: \ud83d"})
     await handle.execute_update("approve", {"call_id": "call_1"})
     await world.done(handle)
     ignored = [e for e in await world.events(handle.id) if isinstance(e, RequestIgnored)]
-    assert [event.request for event in ignored] == ["approve", "approve", "deny", "resume"]
+    assert [event.request for event in ignored] == [
+        *("approve", "approve", "deny", "resume", "approve", "message", "message")
+    ]
     assert "call_9" in ignored[0].problem
     assert "call_id" in ignored[1].problem
+    assert "call_id" in ignored[4].problem
+    assert "one input" in ignored[5].problem
+    assert "unicode" in ignored[6].problem
+
+
+async def test_an_edit_may_hold_half_a_character(play: Play) -> None:
+    """JSON can say it, so it reaches the tool through Temporal and the log."""
+    world, handle = await asking(play)
+    await handle.signal("approve", {"call_id": "call_1", "edited_arguments": {"word": "\ud83d"}})
+    await world.done(handle)
+    [intent] = [e for e in await world.events(handle.id) if isinstance(e, ToolExecutionRequested)]
+    assert intent.arguments == {"word": "\ud83d"}
 
 
 async def test_updates_are_refused_in_words(play: Play) -> None:

@@ -39,3 +39,14 @@ async def test_a_workflow_id_that_cannot_name_a_stream_is_refused(play: Play) ->
     with pytest.raises(WorkflowFailureError) as caught:
         await world.done(handle)
     assert "cannot be a thread id" in str(caught.value.cause)
+
+
+async def test_two_inputs_are_one_too_many(play: Play) -> None:
+    """What does not fit the workflow fails it, rather than to leave it stuck."""
+    world = await play({})
+    handle = await world.client.start_workflow(
+        "Agent", args=["hello", "again"], id=f"two-{world.queue}", task_queue=world.queue
+    )
+    with pytest.raises(WorkflowFailureError) as caught:
+        await world.done(handle)
+    assert "one input" in str(caught.value.cause)

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, Worker
 
 import worker as composition
@@ -31,6 +30,7 @@ from tools.plugins import load_tools
 from tools.tool import Tool
 from tools.workbench import Workbench
 from workflows.agent import AgentWorkflow
+from workflows.payloads import data_converter
 
 PATIENCE = 45.0
 """Seconds after which a test gives up waiting; nothing is measured by it."""
@@ -83,7 +83,7 @@ class World:
     async def check(self) -> None:
         """What holds of every thread, whatever the test was about: its history replays, its stream is legal."""
         replayer = Replayer(
-            workflows=[AgentWorkflow], data_converter=pydantic_data_converter, workflow_runner=composition.sandbox()
+            workflows=[AgentWorkflow], data_converter=data_converter, workflow_runner=composition.sandbox()
         )
         for handle in self.handles:
             await replayer.replay_workflow(await handle.fetch_history())
@@ -122,7 +122,7 @@ async def world(
     async with AsyncExitStack() as exits:
         model = await exits.enter_async_context(ScriptedServer(Playbook(conversations)))
         log = await exits.enter_async_context(PostgresEventLog.connect(log_at)) if isinstance(log_at, str) else log_at
-        client = await Client.connect(address, data_converter=pydantic_data_converter)
+        client = await Client.connect(address, data_converter=data_converter)
         adapter = AnthropicModel(anthropic_client(api_key="key", base_url=model.url))
         exits.push_async_callback(adapter.close)
         worker = composition.build(

@@ -1,0 +1,62 @@
+"""What passes through Temporal, as JSON: pydantic's way, and where pydantic gives up, Python's.
+
+A text that was cut in the middle of an emoji ends in half a character. JSON writes it as an escape, any client may send
+it, and pydantic neither reads nor writes it; but what cannot be read or written stops a workflow for good.
+"""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
+
+
+class LenientJson(PydanticJSONPlainPayloadConverter):
+    """Reads and writes every JSON there is, and leaves it to the types to refuse what they cannot hold."""
+
+    def to_payload(self, value: Any) -> Payload | None:
+        """The value as JSON."""
+        try:
+            return super().to_payload(value)
+        except PydanticSerializationError:
+            data = json.dumps(value, default=_plain).encode()
+            return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """The value that the JSON says."""
+        try:
+            return super().from_payload(payload, type_hint)
+        except ValueError:
+            return _adapter(type_hint or Any).validate_python(json.loads(payload.data))
+
+
+class PayloadConverter(CompositePayloadConverter):
+    """Temporal's own converters, with JSON done by ours."""
+
+    def __init__(self) -> None:
+        converters = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(
+            *(LenientJson() if isinstance(each, JSONPlainPayloadConverter) else each for each in converters)
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, BaseModel) else to_jsonable_python(value)
+
+
+@lru_cache(maxsize=64)
+def _adapter(type_hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(type_hint)
+
+
+data_converter = DataConverter(payload_converter_class=PayloadConverter)
+"""What every client and worker of ours converts with."""
