@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from stack.osuser import OsUser
 
 INTERVAL = 0.02
 """Seconds between two looks at an ending process."""
+LOOKS = 10
+"""At a command line that is empty, before it is believed."""
 LOG_LIMIT = 16 * 1024 * 1024
 """Bytes after which a log is put aside at the next start."""
 MARK = "PERDURE_SERVER_RECORD"
@@ -43,9 +46,19 @@ class ProcessRecord(BaseModel):
             if process.status() == psutil.STATUS_ZOMBIE:
                 _reap(process)
                 return None
-            return process if tuple(process.cmdline()) == self.command else None
+            return process if _command_of(process) == self.command else None
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
+
+
+def _command_of(process: psutil.Process) -> tuple[str, ...]:
+    """The command line. While a program is being loaded into a process, it has none for a moment."""
+    for _ in range(LOOKS):
+        command = tuple(process.cmdline())
+        if command:
+            return command
+        time.sleep(INTERVAL / 4)
+    return ()
 
 
 def _reap(process: psutil.Process) -> None:

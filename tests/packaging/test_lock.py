@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from tests.packaging.checkout import files, pyproject, text
 
 EVERYTHING, IMAGE = "requirements.lock", "requirements-image.lock"
-ADDRESS = re.compile(r"(pypi|pythonhosted|npmjs|yarnpkg)\.(org|com)|--(extra-)?index-url|--find-link[s]")
+ADDRESS = re.compile(r"(pypi|pythonhosted|npmjs|yarnpkg)\.(org|com)|--(extra-)?index-ur[l]|--find-link[s]")
 RECORDS_ADDRESSES = {
     "uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock", "package-lock.json", "npm-shrinkwrap.json",
     "yarn.lock", "pnpm-lock.yaml", ".npmrc", "pip.conf",
