@@ -19,7 +19,7 @@ from stack.osuser import OsUser
 
 INTERVAL = 0.02
 """Seconds between two looks at an ending process."""
-LOOKS = 10
+LOOKS = 40
 """At a command line that is empty, before it is believed."""
 LOG_LIMIT = 16 * 1024 * 1024
 """Bytes after which a log is put aside at the next start."""
