@@ -19,6 +19,9 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 
+_REPLACED = "\ufffd".encode()
+"""What pydantic may have written in the place of half a character, in a key."""
+
 
 class LenientJson(PydanticJSONPlainPayloadConverter):
     """Reads and writes every JSON there is, and leaves it to the types to refuse what they cannot hold."""
@@ -26,10 +29,13 @@ class LenientJson(PydanticJSONPlainPayloadConverter):
     def to_payload(self, value: Any) -> Payload | None:
         """The value as JSON."""
         try:
-            return super().to_payload(value)
+            payload = super().to_payload(value)
         except PydanticSerializationError:
-            data = json.dumps(value, default=_plain).encode()
-            return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+            payload = None
+        if payload is not None and _REPLACED not in payload.data:
+            return payload
+        data = json.dumps(value, default=_plain).encode()
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """The value that the JSON says."""
