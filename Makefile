@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKED := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
 SOURCES := pyproject.toml requirements.lock
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test check fix bench lock
@@ -21,8 +22,8 @@ demo: $(READY) ## Watch an agent survive the death of its worker and ask you for
 up: $(READY) ## Run the whole system on this machine until Ctrl-C
 	@$(BIN)/perdure up
 
-test: $(READY) ## Run all tests, against real servers
-	@$(BIN)/pytest
+test: $(READY) ## Run all tests, against real servers; most of the time they wait, so several do at once (JOBS=1: one)
+	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 check: $(READY) ## Run everything that checks without running: style, types, layers, test prose, the locks
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL with Message DB and one Temporal, stopped at the end."""
 
 import itertools
+import signal
 import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,10 @@ from stack.messagedb import create_database, install
 from stack.ports import free_port
 from stack.postgres import ADMIN, WRITER, EmbeddedPostgres
 from stack.temporal import TemporalServer, create_search_attributes
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Who runs the tests in the background of a shell ignores Ctrl-C, and so would every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "message_store_template"
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB"}
