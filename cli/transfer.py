@@ -46,25 +46,25 @@ async def export(
     """Write a thread's whole stream into one file, to be imported elsewhere.
 
     JSON Lines: a line that says what follows, with its SHA-256, then every event with its id, position, data and
-    metadata exactly as they stand in the log.
+    metadata exactly as they stand in the log. Artifacts that events refer to stand before them, each once.
     """
     from cli.given import thread_id
-    from eventlog.archive import Archive, write
-    from eventlog.streams import stream_of
+    from eventlog.archive import write
 
     id_ = thread_id(thread)
     async with _rows(run) as rows:
-        found = await rows.read(stream_of(id_))
-    if not found:
+        archive = await rows.archive(id_)
+    count = len(archive.rows)
+    if not count:
         raise NotFound(f"the log has no thread {id_}", remedy="`perdure list` shows the threads there are")
-    content = write(Archive(id_, found))
+    content = write(archive)
     if file == STDIO:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
     _keep(Path(file), content)
-    answer = {"thread_id": id_, "events": len(found), "file": file, "bytes": len(content)}
-    words = f"{len(found)} events of thread {id_} are in {file}"
+    answer = {"thread_id": id_, "events": count, "file": file, "bytes": len(content)}
+    words = f"{count} events of thread {id_} are in {file}"
     run.output.answer(answer, lambda page: page.print(words, markup=False, soft_wrap=True))
 
 
@@ -97,11 +97,12 @@ async def import_(
 @asynccontextmanager
 async def _rows(run: Invocation) -> "AsyncIterator[StreamRows]":
     """The rows of the log that the settings name."""
+    from bootstrap import bucket_of
     from cli.connection import places, quiet_logs
     from eventlog.rows import StreamRows
 
     quiet_logs()
-    async with StreamRows.connect((await places(run.settings)).database) as rows:
+    async with StreamRows.connect((await places(run.settings)).database, bucket=bucket_of(run.settings)) as rows:
         yield rows
 
 

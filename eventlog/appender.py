@@ -16,6 +16,9 @@ from eventlog.streams import StreamName
 from eventlog.write import Write
 from eventlog.writer import Writer
 
+_MOST_IDLE = 100
+"""Lanes that are remembered; beyond that, those that are idle are forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class AppendTerms:
@@ -57,21 +60,18 @@ class Appender:
             raise LogUnavailable("the log is closed")
         await self._backlog.enter(write.size)
         try:
-            return await self._append(write, self._lane_of(write.stream))
+            return await self._lane_of(write.stream).append(write)
         finally:
             self._backlog.leave(write.size)
 
-    async def _append(self, write: Write, name: str) -> Outcome:
-        lane = self._lanes.get(name) or Lane(self._writer, self._fill)
-        self._lanes[name] = lane
-        try:
-            return await lane.append(write)
-        finally:
-            if lane.idle and self._lanes.get(name) is lane:
-                del self._lanes[name]
-
-    def _lane_of(self, stream: StreamName) -> str:
-        return stream.partition("-")[0] if self._together else stream
+    def _lane_of(self, stream: StreamName) -> Lane:
+        name = stream.partition("-")[0] if self._together else stream
+        lane = self._lanes.get(name)
+        if lane is None:
+            if len(self._lanes) >= _MOST_IDLE:
+                self._lanes = {busy: lane for busy, lane in self._lanes.items() if not lane.idle}
+            lane = self._lanes[name] = Lane(self._writer, self._fill)
+        return lane
 
     async def _close(self, timeout: float) -> None:
         self._closed = True

@@ -5,19 +5,25 @@
 
 Data and metadata stand in it letter for letter as the database writes them, also what this version does not know:
 nothing is decoded and encoded again on its way. `time` is when the first database wrote the event.
+
+Where events refer to artifacts, these come first, each once, and the first line says how many (`version` is then 2):
+
+    {"sha256": …, "content": …}
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NoReturn
 from uuid import UUID
 
 from pydantic import Field, ValidationError
 
+from eventlog.artifacts.references import fill, is_content, referred
+from eventlog.artifacts.store import Digest
 from eventlog.encoding import MOST_BYTES, Row, decode
 from eventlog.log import LogCorrupted
 from eventlog.streams import InvalidName, ThreadId, stream_of, thread_id
@@ -43,9 +49,10 @@ class Header(Frozen):
     """The first line."""
 
     format: Literal["perdure-thread"] = "perdure-thread"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     thread_id: str
     events: int = Field(gt=0)
+    artifacts: int = Field(default=0, ge=0)
     sha256: str
 
 
@@ -58,21 +65,41 @@ class _Head(Frozen):
     time: datetime
 
 
+class _Artifact(Frozen):
+    """The line of an artifact."""
+
+    sha256: Digest
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """One thread's stream, whole."""
 
     thread: ThreadId
     rows: Sequence[Row]
+    """As they stand in the database: with references where they refer to artifacts."""
+    artifacts: Mapping[Digest, bytes] = field(default_factory=dict)
+    """All that the rows refer to."""
 
 
 def write(archive: Archive) -> bytes:
     """The file's content; the same stream gives the same bytes."""
-    body = "".join(f"{_line(row)}\n" for row in archive.rows).encode()
+    kept = "".join(f"{_artifact_line(*artifact)}\n" for artifact in sorted(archive.artifacts.items()))
+    body = (kept + "".join(f"{_line(row)}\n" for row in archive.rows)).encode()
+    count = len(archive.artifacts)
     header = Header(
-        thread_id=archive.thread, events=len(archive.rows), sha256=hashlib.sha256(body).hexdigest()
-    ).model_dump()
+        version=2 if count else 1,
+        thread_id=archive.thread,
+        events=len(archive.rows),
+        artifacts=count,
+        sha256=hashlib.sha256(body).hexdigest(),
+    ).model_dump(exclude=None if count else {"artifacts"})
     return json.dumps(header).encode() + b"\n" + body
+
+
+def _artifact_line(digest: Digest, content: bytes) -> str:
+    return json.dumps({"sha256": digest, "content": content.decode()}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _line(row: Row) -> str:
@@ -90,12 +117,15 @@ def read(content: bytes) -> Archive:
         raise Damaged("its content is not that of which the first line has the SHA-256: it is cut short or was changed")
     thread = _thread(header.thread_id)
     lines = body.decode(errors="replace").split("\n")[:-1]  # never `splitlines`: text may hold other separators
-    if len(lines) != header.events:
-        raise Damaged(f"it announces {header.events} events and holds {len(lines)}")
-    rows = [_row(thread, position, line) for position, line in enumerate(lines)]
+    count = header.artifacts
+    if len(lines) != count + header.events:
+        after = f" after {count} artifacts" if count else ""
+        raise Damaged(f"it announces {header.events} events{after} and holds {max(len(lines) - count, 0)}")
+    artifacts = dict(_artifact(number, line) for number, line in enumerate(lines[:count], 1))
+    rows = [_row(thread, position, line, artifacts) for position, line in enumerate(lines[count:])]
     if len({row.id for row in rows}) < len(rows):
         raise Damaged("two of its events have the same id")
-    return Archive(thread, rows)
+    return Archive(thread, rows, artifacts)
 
 
 def _header(line: bytes) -> Header:
@@ -112,7 +142,18 @@ def _thread(text: str) -> ThreadId:
         raise Damaged(str(error)) from error
 
 
-def _row(thread: ThreadId, position: int, line: str) -> Row:
+def _artifact(number: int, line: str) -> tuple[Digest, bytes]:
+    try:
+        artifact = _Artifact.model_validate_json(line)
+    except ValidationError as error:
+        raise Damaged(f"its artifact {number} is no line of an export: {_problems(error)}") from error
+    content = artifact.content.encode()
+    if not is_content(artifact.sha256, content):
+        raise Damaged(f"its artifact {number} is not that of which it has the SHA-256")
+    return artifact.sha256, content
+
+
+def _row(thread: ThreadId, position: int, line: str, artifacts: Mapping[Digest, bytes]) -> Row:
     try:
         head, data, metadata = _taken_apart(line)
     except (ValueError, RecursionError) as error:
@@ -125,10 +166,15 @@ def _row(thread: ThreadId, position: int, line: str) -> Row:
     time = head.time.astimezone(UTC).replace(tzinfo=None)
     row = Row(str(head.id), stream_of(thread), head.type, position, 0, _or_none(data), _or_none(metadata), time)
     try:
-        decode(row)
+        decode(whole(row, artifacts))
     except LogCorrupted as error:
         raise Damaged(str(error)) from error
     return row
+
+
+def whole(row: Row, artifacts: Mapping[Digest, bytes]) -> Row:
+    """The row with these artifacts in their places."""
+    return row._replace(data=fill(row.data, artifacts)) if referred(row.data) and row.data else row
 
 
 def _taken_apart(line: str) -> tuple[_Head, str, str]:
@@ -155,7 +201,7 @@ def _or_none(text: str) -> str | None:
 
 
 def differences(there: Sequence[Row], coming: Sequence[Row]) -> Iterator[int]:
-    """The positions at which two streams say different things, as far as both go."""
+    """The positions at which two streams, both whole, say different things, as far as both go."""
     for one, other in zip(there, coming, strict=False):
         if _content(one) != _content(other):
             yield one.position

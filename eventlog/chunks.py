@@ -13,7 +13,7 @@ and decoding a page takes as long as the database needs for the next."""
 CHUNK = 50
 """Events decoded at a time: half a millisecond, and few enough that Python's garbage collector finds no work."""
 
-Fetch = Callable[[int, int], Awaitable[list[Row]]]
+Fetch = Callable[[int, int], Awaitable[Sequence[Row]]]
 """At most so many rows from a place on."""
 Place = Callable[[Row], int]
 """Where in what is read a row stands."""
@@ -38,12 +38,12 @@ async def fetched(fetch: Fetch, place: Place, start: int, end: int | None) -> As
             await asyncio.gather(ahead, return_exceptions=True)
 
 
-def _ask(fetch: Fetch, start: int, end: int | None, size: int) -> "asyncio.Task[list[Row]] | None":
+def _ask(fetch: Fetch, start: int, end: int | None, size: int) -> "asyncio.Task[Sequence[Row]] | None":
     if end is not None and start > end:
         return None
     most = size if end is None else min(size, end - start + 1)
 
-    async def ask() -> list[Row]:
+    async def ask() -> Sequence[Row]:
         return await fetch(start, most)
 
     return asyncio.create_task(ask())

@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from eventlog.escaping import ESCAPE, UNSAFE, from_json, to_json
+from eventlog.escaping import ESCAPE, UNSAFE, ArtifactMissing, from_json, to_json
 from eventlog.events import AnyEvent, Event, UnknownEvent
 from eventlog.log import Entry, EntryRejected, LogCorrupted, Recorded
 from eventlog.metadata import Metadata
@@ -117,7 +117,8 @@ def decode(row: Row, upcasts: Upcasts = UPCASTS) -> Recorded:
     event = _swiftly(name, data, metadata, upcasts)
     if event is None:
         event, known = _carefully(row, written, upcasts)
-    return Recorded(_read_id(id_), stream, position, global_position, written, event, known)
+    size = len(data) if data else 0
+    return Recorded(_read_id(id_), stream, position, global_position, written, event, known, size)
 
 
 def _swiftly(name: str, data: str | None, metadata: str | None, upcasts: Upcasts) -> AnyEvent | None:
@@ -163,6 +164,8 @@ def _corruption_named(row: Row) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise LogCorrupted(f"{_place(row)} does not validate: {_problems(error)}") from error
+    except ArtifactMissing as error:
+        raise LogCorrupted(f"{_place(row)} cannot be read: {error}") from error
     except (TypeError, ValueError, LookupError, RecursionError) as error:
         raise LogCorrupted(f"{_place(row)} cannot be read: {error!r}") from error
 
@@ -173,7 +176,7 @@ def _json(text: str | None) -> Any:
 
 def _event_of(name: str, version: int, data: Any, upcasts: Upcasts) -> AnyEvent:
     if name not in KNOWN:
-        return _unknown(name, data)
+        return _unknown(name, version, data)
     if not isinstance(data, dict):
         raise TypeError(f"the data is {type(data).__name__}, not a JSON object")
     while upcast := upcasts.get((name, version)):
@@ -182,11 +185,11 @@ def _event_of(name: str, version: int, data: Any, upcasts: Upcasts) -> AnyEvent:
     return event
 
 
-def _unknown(name: str, data: Any) -> UnknownEvent:
+def _unknown(name: str, version: int, data: Any) -> UnknownEvent:
     """Whatever somebody else wrote: an object as it is, anything else as the `value` of one."""
-    if data is None:
-        return UnknownEvent(type_name=name, data={})
-    return UnknownEvent(type_name=name, data=data if isinstance(data, dict) else {"value": data})
+    if not isinstance(data, dict):
+        data = {} if data is None else {"value": data}
+    return UnknownEvent(type_name=name, data=data, schema_version=version)
 
 
 def _metadata_of(stored: Any, written: datetime, *, lenient: bool) -> Metadata:

@@ -5,6 +5,7 @@ integer, -0.0 as 0.0). Models and tools produce all of these, so they are writte
 
     in a string      the character as ␛ and four hexadecimal digits; ␛ itself as ␛241b
     for a number     a string of its own: ␛=nan, ␛=1e+22, ␛=-0.0, ␛=0x… for integers of over a thousand digits
+    for an artifact  a string of its own in place of a large one: ␛@sha256:, 64 digits of its hash, a colon, its bytes
 
 orjson writes it where it can, several times faster; what is beyond it (integers of more than 64 bits, deep nesting) is
 written by Python's own `json`, to the same letter. That one reads everything: others turn long integers into floats.
@@ -28,10 +29,21 @@ UNSAFE = re.compile(f"[\0\ud800-\udfff{ESCAPE}]")
 """What no text in the database may hold unescaped."""
 _ESCAPED = re.compile(f"{ESCAPE}(0000|241b|d[89a-f][0-9a-f]{{2}})")
 _NUMBER = re.compile(rf"{ESCAPE}=(nan|-?inf|-?\d[\d.]*(?:e[+-]\d+)?|-?0x[0-9a-f]+)")
+REFERENCE = re.compile(rf"{ESCAPE}@sha256:([0-9a-f]{{64}}):(\d+)")
+"""Where a large string stood that is kept elsewhere; see `eventlog.artifacts`."""
 _PLAIN_FLOAT = re.compile(r"-?\d+\.\d+")
 _LONGEST_INTEGER = 4096
 """Bits; longer integers are written in hexadecimal, for Python limits the decimal digits it reads and writes."""
 _MOST_DIGITS = 4000
+
+
+class ArtifactMissing(LookupError):
+    """What a reference refers to was not to be found, or was found damaged."""
+
+
+def reference(digest: str, size: int) -> str:
+    """What stands for a string of so many bytes that is kept under this digest."""
+    return f"{ESCAPE}@sha256:{digest}:{size}"
 
 
 def to_json(value: Any) -> str:
@@ -44,7 +56,10 @@ def to_json(value: Any) -> str:
 
 
 def from_json(text: str) -> Any:
-    """The value that `to_json` was given; also of JSON that others wrote."""
+    """The value that `to_json` was given; also of JSON that others wrote.
+
+    Raises `ArtifactMissing` where a reference still stands in it.
+    """
     value = _READER.decode(text)
     return _unescape(value) if ESCAPE in text else value
 
@@ -121,14 +136,24 @@ _BY_TYPE: Mapping[type, Callable[[Any], Any]] = MappingProxyType(
 def _unescape(value: Any) -> Any:
     match value:
         case str():
-            number = _NUMBER.fullmatch(value)
-            return _number(number[1]) if number else _unescape_text(value)
+            return _unescape_string(value)
         case dict():
             return {_unescape_text(key): _unescape(item) for key, item in value.items()}
         case list():
             return [_unescape(item) for item in value]
         case _:
             return value
+
+
+def _unescape_string(value: str) -> str | int | float:
+    if number := _NUMBER.fullmatch(value):
+        return _number(number[1])
+    if missing := REFERENCE.fullmatch(value):
+        digest, size = missing.groups()
+        raise ArtifactMissing(
+            f"its artifact sha256:{digest} of {int(size):,} bytes is not where artifacts are kept, or is damaged there"
+        )
+    return _unescape_text(value)
 
 
 def _unescape_text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from eventlog.artifacts.overflow import Overflow
 from eventlog.encoding import Row, decode
 from eventlog.log import NO_STREAM, Recorded
 from eventlog.queries import FIND, VERSION
@@ -9,10 +10,10 @@ from eventlog.statements import Statements
 from eventlog.streams import StreamName
 
 
-async def find(statements: Statements, id_: UUID) -> Recorded | None:
-    """The event with this id, if it is in the log."""
-    rows = await statements.rows(FIND, id_)
-    return decode(Row(*rows[0])) if rows else None
+async def find(statements: Statements, overflow: Overflow, id_: UUID) -> Recorded | None:
+    """The event with this id, whole, if it is in the log."""
+    rows = await overflow.whole([Row(*row) for row in await statements.rows(FIND, id_)])
+    return decode(rows[0]) if rows else None
 
 
 async def version(statements: Statements, stream: StreamName) -> int:

@@ -1,10 +1,13 @@
 """The log in memory: what `PostgresEventLog` promises, without a database and without durability."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from eventlog.artifacts.memory import MemoryArtifacts
+from eventlog.artifacts.overflow import Overflow
+from eventlog.artifacts.store import ArtifactStore
 from eventlog.chunks import decoded, one_by_one
 from eventlog.encoding import Encoded, Row, decode, encode, same_content
 from eventlog.log import (
@@ -28,21 +31,27 @@ class MemoryEventLog:
     """Keeps rows, not events: everything passes through the same encoding as on its way to PostgreSQL."""
 
     clock: Callable[[], datetime] = _now
+    artifacts: ArtifactStore = field(default_factory=MemoryArtifacts)
+    _overflow: Overflow = field(init=False)
     _rows: list[Row] = field(default_factory=list, init=False)
     _streams: dict[StreamName, list[Row]] = field(default_factory=dict, init=False)
     _ids: dict[UUID, Row] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._overflow = Overflow([self.artifacts])
 
     async def append(self, stream: StreamName, entry: Entry, expected_version: int | None = None) -> Outcome:
         """Append one event; see `EventLog.append`."""
         parse_stream_name(stream)
         encoded = encode(entry)
+        data = await self._overflow.thinned(encoded.data) if self._overflow.overflows(encoded.data) else encoded.data
         if recorded := await self.find(entry.id):
             same = recorded.stream == stream and same_content(encoded, recorded)
             return AlreadyAppended(recorded) if same else IdConflict(recorded)
         actual = await self.version(stream)
         if expected_version not in {None, actual}:
             return VersionConflict(expected_version, actual)
-        return self._keep(stream, entry.id, encoded)
+        return self._keep(stream, entry.id, replace(encoded, data=data))
 
     def _keep(self, stream: StreamName, id_: UUID, encoded: Encoded) -> Appended:
         rows = self._streams.setdefault(stream, [])
@@ -71,7 +80,8 @@ class MemoryEventLog:
         """The events of a stream, some at a time; see `EventLog.chunks`."""
         parse_stream_name(stream)
         rows = self._streams.get(stream, [])[max(start, 0) :]
-        for chunk in decoded([row for row in rows if end is None or row.position <= end]):
+        whole = await self._overflow.whole([row for row in rows if end is None or row.position <= end])
+        for chunk in decoded(whole):
             yield chunk
 
     async def read_category(
@@ -83,12 +93,19 @@ class MemoryEventLog:
             if end is not None and row.global_position > end:
                 return
             if row.stream.startswith(prefix):
-                yield decode(row)
+                [whole] = await self._overflow.whole([row])
+                yield decode(whole)
+
+    async def streams(self, category_: Category) -> list[StreamName]:
+        """The streams of a category; see `EventLog.streams`."""
+        prefix = f"{category(category_)}-"
+        return [stream for stream in self._streams if stream.startswith(prefix)]
 
     async def find(self, id_: UUID) -> Recorded | None:
         """The event with this id, if it is in the log."""
-        row = self._ids.get(id_)
-        return decode(row) if row else None
+        rows = [self._ids[id_]] if id_ in self._ids else []
+        whole = await self._overflow.whole(rows)
+        return decode(whole[0]) if whole else None
 
     async def version(self, stream: StreamName) -> int:
         """The position of the stream's last event; see `EventLog.version`."""

@@ -1,18 +1,22 @@
 """The log in PostgreSQL: Message DB's table and functions, and outcomes that can be believed."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import LiteralString, Self
 from uuid import UUID
 
 from eventlog.appender import Appender, AppendTerms
+from eventlog.artifacts.overflow import LIMIT, Overflow
+from eventlog.artifacts.places import overflow_of
+from eventlog.artifacts.store import ArtifactStore
 from eventlog.chunks import Fetch, fetched, one_by_one
 from eventlog.encoding import Row
 from eventlog.log import Entry, Outcome, Recorded
 from eventlog.lookup import find, version
 from eventlog.pool import PoolTerms, open_pool
-from eventlog.queries import CHECK, READ_CATEGORY, READ_STREAM
+from eventlog.postgres_snapshots import PostgresSnapshots
+from eventlog.queries import CHECK, READ_CATEGORY, READ_STREAM, STREAMS
 from eventlog.statements import Statements
 from eventlog.streams import Category, StreamName, category, parse_stream_name
 from eventlog.write import Write
@@ -22,22 +26,34 @@ from eventlog.writer import Writer
 class PostgresEventLog:
     """Message DB, spoken to as its own restricted role: reading and appending is all it can do."""
 
-    def __init__(self, statements: Statements, appender: Appender) -> None:
+    def __init__(self, statements: Statements, appender: Appender, overflow: Overflow) -> None:
         self._statements = statements
         self._appender = appender
+        self._overflow = overflow
+        self.snapshots = PostgresSnapshots(statements)
+        """On the log's own connections."""
 
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, url: str, terms: PoolTerms | None = None, appending: AppendTerms | None = None
+        cls,
+        url: str,
+        terms: PoolTerms | None = None,
+        appending: AppendTerms | None = None,
+        *,
+        bucket: ArtifactStore | None = None,
+        limit: int = LIMIT,
     ) -> AsyncIterator[Self]:
-        """The log at this address, for the block's duration. Raises `LogUnavailable` or `LogMisconfigured`."""
+        """The log at this address, for the block's duration. Raises `LogUnavailable` or `LogMisconfigured`.
+
+        What is large in events of more than `limit` bytes is kept in the bucket, or else in a table beside the log.
+        """
         terms = terms or PoolTerms()
-        async with open_pool(url, terms) as pool:
-            statements = Statements(pool, terms.pauses)
+        async with open_pool(url, terms) as pool, Statements.on(pool, terms.pauses) as statements:
             await _version_of_message_db(statements)
-            async with Appender.open(Writer(statements), appending or AppendTerms()) as appender:
-                yield cls(statements, appender)
+            overflow = overflow_of(statements, bucket, limit)
+            async with Appender.open(Writer(statements, overflow), appending or AppendTerms()) as appender:
+                yield cls(statements, appender, overflow)
 
     async def append(self, stream: StreamName, entry: Entry, expected_version: int | None = None) -> Outcome:
         """Append one event; see `EventLog.append`.
@@ -45,7 +61,11 @@ class PostgresEventLog:
         Cancelled, it leaves open whether the event was written: the same append, repeated, tells.
         """
         parse_stream_name(stream)
-        return await self._appender.append(Write(stream, entry, expected_version))
+        write = Write(stream, entry, expected_version)
+        whole = write.encoded.data
+        if self._overflow.overflows(whole):
+            write.store_as(await self._statements.patiently(lambda: self._overflow.thinned(whole)))
+        return await self._appender.append(write)
 
     def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
         """The events of a stream; see `EventLog.read`."""
@@ -64,18 +84,25 @@ class PostgresEventLog:
         pages = self._pages(READ_CATEGORY, category(category_))
         return one_by_one(fetched(pages, attrgetter("global_position"), max(start, 1), end))
 
+    async def streams(self, category_: Category) -> list[StreamName]:
+        """The streams of a category; see `EventLog.streams`."""
+        name = category(category_)
+        found = await self._statements.patiently(lambda: self._statements.rows(STREAMS, name))
+        return [StreamName(stream) for (stream,) in found]
+
     def _pages(self, query: LiteralString, name: str) -> Fetch:
         """Fetches by this query; no connection is held while the reader is busy with a page."""
 
-        async def fetch(start: int, size: int) -> list[Row]:
-            rows = await self._statements.patiently(lambda: self._statements.rows(query, name, start, size))
-            return list(map(Row._make, rows))
+        async def fetch(start: int, size: int) -> Sequence[Row]:
+            found = await self._statements.patiently(lambda: self._statements.rows(query, name, start, size))
+            rows = list(map(Row._make, found))
+            return await self._statements.patiently(lambda: self._overflow.whole(rows))
 
         return fetch
 
     async def find(self, id_: UUID) -> Recorded | None:
         """The event with this id, if it is in the log."""
-        return await self._statements.patiently(lambda: find(self._statements, id_))
+        return await self._statements.patiently(lambda: find(self._statements, self._overflow, id_))
 
     async def version(self, stream: StreamName) -> int:
         """The position of the stream's last event; see `EventLog.version`."""

@@ -6,14 +6,18 @@ from typing import Final, LiteralString, Self
 
 import psycopg
 
-from eventlog.archive import Archive, differences
-from eventlog.encoding import Row
+from eventlog.archive import Archive, differences, whole
+from eventlog.artifacts.overflow import Overflow
+from eventlog.artifacts.places import overflow_of
+from eventlog.artifacts.references import referred
+from eventlog.artifacts.store import ArtifactStore
+from eventlog.encoding import Row, decode
 from eventlog.log import PAGE, EntryRejected
 from eventlog.pool import Pool, PoolTerms, open_pool
 from eventlog.queries import READ_STREAM, WRITE
 from eventlog.sqlstate import Refused, translate
 from eventlog.statements import Statements
-from eventlog.streams import StreamName, stream_of
+from eventlog.streams import StreamName, ThreadId, stream_of
 
 BATCH = 200
 """Rows written in one transaction: it holds up every other writer of the category."""
@@ -31,20 +35,31 @@ class StreamDiffers(EntryRejected):
 class StreamRows:
     """Reads and restores whole streams."""
 
-    def __init__(self, pool: Pool, terms: PoolTerms) -> None:
+    def __init__(self, pool: Pool, statements: Statements, overflow: Overflow) -> None:
         self._pool = pool
-        self._statements = Statements(pool, terms.pauses)
+        self._statements = statements
+        self._overflow = overflow
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str) -> AsyncIterator[Self]:
+    async def connect(cls, url: str, *, bucket: ArtifactStore | None = None) -> AsyncIterator[Self]:
         """The streams of the database at this address. Raises `LogUnavailable` or `LogMisconfigured`."""
         terms = PoolTerms(max_size=1)
-        async with open_pool(url, terms) as pool:
-            yield cls(pool, terms)
+        async with open_pool(url, terms) as pool, Statements.on(pool, terms.pauses) as statements:
+            yield cls(pool, statements, overflow_of(statements, bucket))
+
+    async def archive(self, thread: ThreadId) -> Archive:
+        """A thread's stream with all it refers to. Raises `LogCorrupted` where an artifact is missing or damaged."""
+        rows = await self.read(stream_of(thread))
+        needed = {digest for row in rows for digest in referred(row.data)}
+        artifacts = await self._statements.patiently(lambda: self._overflow.fetch(needed)) if needed else {}
+        for row in rows:
+            if referred(row.data) - artifacts.keys():
+                decode(row)  # says which is missing, and where
+        return Archive(thread, rows, artifacts)
 
     async def read(self, stream: StreamName) -> list[Row]:
-        """Every row of a stream, in order."""
+        """Every row of a stream, in order, as it stands in the database."""
         rows: list[Row] = []
         while True:
             page = await self._page(stream, len(rows))
@@ -57,20 +72,26 @@ class StreamRows:
         return [Row(*row) for row in found]
 
     async def restore(self, archive: Archive) -> int:
-        """Write what is not there yet; how many rows that was.
+        """Write what is not there yet, artifacts before the events that refer to them; how many events that was.
 
         All is looked at before anything is written. Interrupted, it is finished by doing it again. Raises
         `StreamDiffers` where the stream says something else than the archive, or an id belongs to another stream.
         """
         stream = stream_of(archive.thread)
         there = await self.read(stream)
-        for position in differences(there, archive.rows):
+        complete = [whole(row, archive.artifacts) for row in archive.rows]
+        for position in differences(await self._whole(there), complete):
             raise StreamDiffers(f"thread {archive.thread} is here already, and differs at position {position}")
         coming = archive.rows[len(there) :]
         await self._require_free(coming)
+        if archive.artifacts and not await self._statements.patiently(lambda: self._overflow.keep(archive.artifacts)):
+            coming = complete[len(there) :]
         for batch in _batches(coming):
             await self._write(stream, batch)
         return len(coming)
+
+    async def _whole(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return await self._statements.patiently(lambda: self._overflow.whole(rows))
 
     async def _require_free(self, rows: Sequence[Row]) -> None:
         for row in await self._statements.rows(TAKEN, [row.id for row in rows]):

@@ -12,23 +12,29 @@ from eventlog.streams import StreamName
 class Write:
     """One append until its outcome is known. Raises `EntryRejected` where the entry cannot be written as JSON."""
 
-    __slots__ = ("encoded", "expected_version", "id", "in_doubt", "size", "stream")
+    __slots__ = ("encoded", "expected_version", "id", "in_doubt", "size", "stored", "stream")
 
     def __init__(self, stream: StreamName, entry: Entry, expected_version: int | None) -> None:
         self.stream = stream
         self.id = entry.id
         self.encoded: Encoded = encode(entry)
-        self.size = len(self.encoded.data) + len(self.encoded.metadata)
-        """Characters; as good as bytes for deciding how much to send at once."""
+        """What is said, whole."""
+        self.store_as(self.encoded.data)
         self.expected_version = expected_version
         self.in_doubt = False
         """A try ended without an answer, so what stands in the log may be our own."""
+
+    def store_as(self, data: str) -> None:
+        """Send this as the event's data: the whole, or what is left of it where large content is kept elsewhere."""
+        self.stored = data
+        self.size = len(data) + len(self.encoded.metadata)
+        """Characters; as good as bytes for deciding how much to send at once."""
 
     @property
     def parameters(self) -> tuple[Any, ...]:
         """What `queries.WRITE` takes."""
         encoded = self.encoded
-        return (str(self.id), self.stream, encoded.type, encoded.data, encoded.metadata, self.expected_version)
+        return (str(self.id), self.stream, encoded.type, self.stored, encoded.metadata, self.expected_version)
 
     def outcome(self, recorded: Recorded) -> Outcome:
         """What it means that this event stands under the id."""
@@ -38,13 +44,13 @@ class Write:
             return Appended(recorded.position)
         return AlreadyAppended(recorded)
 
-    def answer(self, outcome: str, version: int, *found: Any) -> Outcome:
+    def answer(self, outcome: str, version: int, found: Row) -> Outcome:
         """What a row that `queries.APPEND_BATCH` answers with means. Raises `LogCorrupted`."""
         if outcome == "appended":
             return Appended(version)
         if outcome == "conflict" and self.expected_version is not None:
             return VersionConflict(self.expected_version, version)
-        return self.outcome(decode(Row(*found)))
+        return self.outcome(decode(found))
 
 
 def columns(writes: list[Write]) -> tuple[list[Any], ...]:
@@ -53,7 +59,7 @@ def columns(writes: list[Write]) -> tuple[list[Any], ...]:
         [write.id for write in writes],
         [write.stream for write in writes],
         [write.encoded.type for write in writes],
-        [write.encoded.data for write in writes],
+        [write.stored for write in writes],
         [write.encoded.metadata for write in writes],
         [None if write.expected_version is None else Int8(write.expected_version) for write in writes],
     )

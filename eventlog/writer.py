@@ -13,6 +13,8 @@ from typing import TypeAlias
 import structlog
 from psycopg.rows import TupleRow
 
+from eventlog.artifacts.overflow import Overflow
+from eventlog.encoding import Row
 from eventlog.log import Appended, EntryRejected, LogError, LogMisconfigured, LogUnavailable, Outcome, VersionConflict
 from eventlog.lookup import find, version
 from eventlog.queries import APPEND_BATCH, MAY_APPEND_BATCH, WRITE
@@ -28,8 +30,9 @@ logger = structlog.get_logger(__name__)
 class Writer:
     """Writes for good: what it answers is committed."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, overflow: Overflow) -> None:
         self._statements = statements
+        self._overflow = overflow
 
     async def may_append_batch(self) -> bool:
         """Whether the database has our function and lets us use it."""
@@ -41,7 +44,7 @@ class Writer:
         return await self._statements.patiently(lambda: self._attempt(write))
 
     async def _attempt(self, write: Write) -> Outcome:
-        if write.in_doubt and (recorded := await find(self._statements, write.id)):
+        if write.in_doubt and (recorded := await find(self._statements, self._overflow, write.id)):
             return write.outcome(recorded)
         try:
             [(position,)] = await self._statements.rows(WRITE, *write.parameters)
@@ -54,7 +57,7 @@ class Writer:
 
     async def _explain(self, write: Write, refused: Refused) -> Outcome:
         """Why the database refused: somebody has the id, or wrote first, or else its own words."""
-        if recorded := await find(self._statements, write.id):
+        if recorded := await find(self._statements, self._overflow, write.id):
             return write.outcome(recorded)
         actual = await version(self._statements, write.stream)
         if write.expected_version is not None and write.expected_version != actual:
@@ -93,7 +96,7 @@ class Writer:
     async def _together(self, writes: list[Write]) -> list[Answer]:
         """In one transaction, which looks for the ids first: after a lost connection it is simply repeated."""
         rows = await self._statements.patiently(lambda: self._attempt_together(writes))
-        return [_read(write, row) for write, row in zip(writes, rows, strict=True)]
+        return [await self._read(write, row) for write, row in zip(writes, rows, strict=True)]
 
     async def _attempt_together(self, writes: list[Write]) -> list[TupleRow]:
         try:
@@ -103,6 +106,14 @@ class Writer:
                 write.in_doubt = True
             raise
 
+    async def _read(self, write: Write, row: TupleRow) -> Answer:
+        outcome, version_, *columns_ = row
+        try:
+            [found] = await self._overflow.whole([Row(*columns_)])
+            return write.answer(outcome, version_, found)
+        except LogError as error:  # what stands under the id cannot be read
+            return error
+
     async def _past_the_one(self, writes: list[Write]) -> list[Answer]:
         """One by one, up to one that is held up for itself; if the rest is held up too, it is nobody's own fault."""
         answers: list[Answer] = []
@@ -111,13 +122,6 @@ class Writer:
             if isinstance(answers[-1], HeldUp):
                 break
         return answers + await self.write_all(writes[len(answers) :], patient=False)
-
-
-def _read(write: Write, row: TupleRow) -> Answer:
-    try:
-        return write.answer(*row)
-    except LogError as error:  # what stands under the id cannot be read
-        return error
 
 
 def _all(writes: list[Write], error: LogError) -> list[Answer]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from temporalio.service import RPCError
 
+from eventlog.log import LogError
 from stack.addresses import Addresses, Options
+from stack.artifacts import probe_bucket, probe_table
 from stack.command import run
 from stack.errors import StackError
 from stack.home import Home
@@ -49,7 +51,8 @@ async def checks(options: Options) -> list[Check]:
         _program("postgresql programs", binaries, options.database_url),
         await _package(options),
         await _temporal(options, addresses),
-        await _database(options, addresses),
+        database := await _database(options, addresses),
+        await _artifacts(options, addresses, database),
     ]
 
 
@@ -112,6 +115,23 @@ async def _database(options: Options, addresses: Addresses | None) -> Check:
         detail = f"has Message DB {version}" if version else "has no Message DB"
         return Check(name, False, detail, f"Install Message DB {MESSAGE_DB}x there.")
     return Check(name, True, f"reachable, Message DB {version}")
+
+
+async def _artifacts(options: Options, addresses: Addresses | None, database: Check) -> Check:
+    """Where large content is kept: one is written there and read again."""
+    name, url = "artifacts", options.database_url or (addresses.database if addresses else None)
+    try:
+        if options.artifacts is not None:
+            await probe_bucket(options.artifacts)
+            return Check(name, True, f"{options.artifacts} can be written and read")
+        if url is None or not database.ok:
+            return Check(name, True, "kept in the database: see there")
+        has_table = await probe_table(url)
+    except LogError as error:
+        return Check(name, False, str(error), "Large events wait until it is well; see what the message names.")
+    if not has_table:
+        return Check(name, True, "the database has no table for them: large events are written whole, more slowly")
+    return Check(name, True, "the database's table perdure.artifacts can be written and read")
 
 
 async def _temporal(options: Options, addresses: Addresses | None) -> Check:

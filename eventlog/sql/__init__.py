@@ -1,10 +1,12 @@
-"""Our own functions in the log's database, beside Message DB's; for whoever may install them."""
+"""Our own tables and functions in the log's database, beside Message DB's; for whoever may install them."""
 
 from importlib.resources import files
 from typing import Final
 
-VERSION: Final = 1
-"""Goes up by one whenever the text of `FUNCTIONS` changes; a test knows the digest of each."""
+VERSION: Final = 2
+"""Goes up by one whenever the text of `FUNCTIONS` changes in a release; a test knows the digest of each."""
 
-FUNCTIONS: Final = (files(__name__) / "append_batch.sql").read_text(encoding="utf-8")
+_FILES = ("append_batch.sql", "artifacts.sql", "snapshots.sql")
+
+FUNCTIONS: Final = "\n".join((files(__name__) / name).read_text(encoding="utf-8") for name in _FILES)
 """Makes them, or replaces those of an older version."""

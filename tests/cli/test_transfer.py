@@ -15,7 +15,7 @@ from psycopg import sql
 from cli.exits import ExitCode
 from eventlog.archive import Archive, Damaged, read, write
 from eventlog.events import AnyEvent, SessionPaused, UnknownEvent, UserMessageAdded
-from eventlog.log import Entry, EventLog
+from eventlog.log import Entry, EventLog, LogCorrupted
 from eventlog.metadata import Metadata
 from eventlog.postgres import PostgresEventLog
 from eventlog.rows import StreamDiffers, StreamRows
@@ -55,7 +55,7 @@ async def raw(database: Database, thread: str) -> list[tuple[Any, ...]]:
 async def exported(database: Database, thread: ThreadId) -> bytes:
     """The thread's file."""
     async with StreamRows.connect(database.url) as rows:
-        return write(Archive(thread, await rows.read(stream_of(thread))))
+        return write(await rows.archive(thread))
 
 
 async def strange(log: EventLog, database: Database) -> ThreadId:
@@ -106,6 +106,69 @@ async def test_a_long_stream_arrives_whole(database: Database, elsewhere: Databa
         assert await rows.restore(read(after)) == 1
         assert await rows.restore(read(before)) == 0
     assert await raw(elsewhere, thread) == await raw(database, thread)
+
+
+async def test_a_thread_brings_its_artifacts(database: Database, elsewhere: Database) -> None:
+    """Large content is in the file, once, and arrives beside the events that refer to it."""
+    large = ODD * 20_000
+    async with PostgresEventLog.connect(database.url) as log:
+        thread = await told(log, began(), heard(large), heard(large))
+    content = await exported(database, thread)
+    assert content.count(b"sha256:") == 2
+    assert content.count(b'"content":') == 1
+    async with StreamRows.connect(elsewhere.url) as rows:
+        assert await rows.restore(read(content)) == 3
+        assert await rows.restore(read(content)) == 0
+    assert await raw(elsewhere, thread) == await raw(database, thread)
+    async with PostgresEventLog.connect(elsewhere.url) as log:
+        assert [event.message for event in await messages(log, thread)] == [large, large]
+    assert read(await exported(elsewhere, thread)).artifacts == read(content).artifacts
+
+
+async def test_a_thread_arrives_whole_where_no_artifacts_are_kept(database: Database, elsewhere: Database) -> None:
+    """Also when it is imported again: what stands there whole says the same as what is referred to."""
+    async with PostgresEventLog.connect(database.url) as log:
+        thread = await told(log, began(), heard(ODD * 20_000))
+    content = await exported(database, thread)
+    async with await psycopg.AsyncConnection.connect(elsewhere.admin_url, autocommit=True) as connection:
+        await connection.execute("drop schema perdure cascade")
+    async with StreamRows.connect(elsewhere.url) as rows:
+        assert await rows.restore(read(content)) == 2
+        assert await rows.restore(read(content)) == 0
+    async with PostgresEventLog.connect(elsewhere.url) as log:
+        assert [event.message for event in await messages(log, thread)] == [ODD * 20_000]
+    assert b'"version": 1' in (await exported(elsewhere, thread)).partition(b"\n")[0]
+
+
+async def messages(log: EventLog, thread: ThreadId) -> list[UserMessageAdded]:
+    """What the user said."""
+    return [each.event async for each in log.read(stream_of(thread)) if isinstance(each.event, UserMessageAdded)]
+
+
+async def test_a_missing_artifact_is_not_exported_over(database: Database) -> None:
+    """A thread that is not whole here gives no file, and what is missing is named."""
+    async with PostgresEventLog.connect(database.url) as log:
+        thread = await told(log, began(), heard("x" * 300_000))
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute("delete from perdure.artifacts")
+    with pytest.raises(LogCorrupted, match=r"at position 1 of .* sha256:[0-9a-f]{64} of 300,000 bytes"):
+        await exported(database, thread)
+
+
+async def test_artifacts_in_a_file_are_checked(database: Database) -> None:
+    """One that was changed, one that is no artifact and one that is missing are each told, though the file adds up."""
+    async with PostgresEventLog.connect(database.url) as log:
+        thread = await told(log, began(), heard("x" * 300_000))
+    header, artifact, *events = (await exported(database, thread)).splitlines()
+    for lines, count, problem in [
+        ([artifact.replace(b"xx", b"yy")], 1, "its artifact 1 is not that of which it has the SHA-256"),
+        ([b'{"content": "x"}'], 1, "its artifact 1 is no line of an export: sha256: Field required"),
+        ([], 0, "UserMessageAdded at position 1 of .* cannot be read: its artifact sha256:"),
+    ]:
+        body = b"".join(line + b"\n" for line in (*lines, *events))
+        changed = {**json.loads(header), "artifacts": count, "sha256": hashlib.sha256(body).hexdigest()}
+        with pytest.raises(Damaged, match=problem):
+            read(json.dumps(changed).encode() + b"\n" + body)
 
 
 async def test_another_stream_of_that_name_is_left_alone(database: Database, elsewhere: Database) -> None:
@@ -159,7 +222,7 @@ def test_a_file_made_by_hand_is_read() -> None:
     [
         (b"", "first line"),
         (b"\xff\xfe", "first line"),
-        (file_of(line(), version=2), "version"),
+        (file_of(line(), version=3), "version"),
         (file_of(line(), format="other"), "format"),
         (file_of(line(), thread_id="a b"), "cannot be a thread id"),
         (file_of(line(), thread_id="../x"), "cannot be a thread id"),
