@@ -1,41 +1,27 @@
-"""Views of threads, kept warm: each is continued from where it was left, so that a read costs only what is new."""
+"""Views of threads, kept warm: each is continued from where it was left, so that a read costs only what is new.
 
-import asyncio
+What is kept is bounded by the memory it takes, as `View.weight` estimates it. The least recently read view goes first;
+the one just read stays in any case, or a thread beyond the bound would be read whole at every step.
+"""
+
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from eventlog.log import NO_STREAM, EventLog, Recorded
+from activities.view import View
+from eventlog.log import NO_STREAM, EventLog
 from eventlog.streams import StreamName
 from projections.fold import Projection
 
 S = TypeVar("S")
 R = TypeVar("R")
 
-CAPACITY = 256
-"""Views kept; the least recently read goes first."""
-
-
-@dataclass(slots=True)
-class View:
-    """A projection of one stream, so far."""
-
-    projection: Projection[Any]
-    state: Any
-    position: int = NO_STREAM
-    last_id: UUID | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def take(self, chunk: Sequence[Recorded]) -> None:
-        """Continue it with these events."""
-        state, evolve = self.state, self.projection.evolve
-        for recorded in chunk:
-            state = evolve(state, recorded)
-        self.state, self.position, self.last_id = state, chunk[-1].position, chunk[-1].id
+CAPACITY = 256 * 1024 * 1024
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +33,32 @@ class Seen(Generic[R]):
     last_id: UUID | None
 
 
+class Keeper(Protocol):
+    """Keeps views between processes; see `activities/keeper.py`. Nothing here fails for its sake."""
+
+    async def restore(self, view: View, at: int | None) -> None:
+        """Bring a view that has seen nothing to what was kept of it, if that is not past `at`."""
+        ...
+
+    def offer(self, view: View) -> None:
+        """Keep it soon, if it is worth it; nobody waits for that."""
+        ...
+
+
 class Views:
     """Reads projections through the log."""
 
-    def __init__(self, log: EventLog, capacity: int = CAPACITY) -> None:
+    def __init__(self, log: EventLog, keeper: Keeper | None = None, capacity: int = CAPACITY) -> None:
         self._log = log
+        self._keeper = keeper
         self._capacity = capacity
-        self._views: OrderedDict[tuple[StreamName, str], View] = OrderedDict()
+        self._views: OrderedDict[tuple[StreamName, str, int], View] = OrderedDict()
+        self._weight = 0
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that the views take which are kept."""
+        return self._weight
 
     async def read(
         self, projection: Projection[S], stream: StreamName, see: Callable[[S], R], *, at: int | None = None
@@ -64,25 +69,40 @@ class Views:
         """
         view = self._warm(projection, stream)
         async with view.lock:
-            if at is not None and at < view.position:
-                view = View(projection, projection.initial())
-            await self._continue(view, stream, at)
-            return Seen(see(view.state), view.position, view.last_id)
+            passed = at is not None and at < view.position
+            shown = View.of(projection, stream) if passed else view
+            await self._continue(shown, at)
+            seen = Seen(see(shown.state), shown.position, shown.last_id)
+        self._weigh(view)
+        if self._keeper is not None:
+            self._keeper.offer(view)
+        return seen
 
     def _warm(self, projection: Projection[S], stream: StreamName) -> View:
-        key = (stream, projection.name)
-        view = self._views.pop(key, None) or View(projection, projection.initial())
-        self._views[key] = view
-        if len(self._views) > self._capacity:
-            self._views.popitem(last=False)
+        view = View.of(projection, stream)
+        view = self._views.setdefault(view.key, view)
+        self._views.move_to_end(view.key)
         return view
 
-    async def _continue(self, view: View, stream: StreamName, at: int | None) -> None:
+    async def _continue(self, view: View, at: int | None) -> None:
         if at is not None and at <= view.position:
             return
-        with _nothing_collected() if view.position == NO_STREAM else nullcontext():
-            async for chunk in self._log.chunks(stream, view.position + 1, at):
+        cold = view.position == NO_STREAM
+        with _nothing_collected() if cold else nullcontext():
+            if cold and self._keeper is not None:
+                await self._keeper.restore(view, at)
+            async for chunk in self._log.chunks(view.stream, view.position + 1, at):
                 view.take(chunk)
+
+    def _weigh(self, view: View) -> None:
+        """Count what the view takes now, unless it has been let go meanwhile; let others go where it is too much."""
+        if self._views.get(view.key) is not view:
+            return
+        self._weight += view.weight - view.charged
+        view.charged = view.weight
+        while self._weight > self._capacity and len(self._views) > 1:
+            _, gone = self._views.popitem(last=False)
+            self._weight -= gone.charged
 
 
 @contextmanager

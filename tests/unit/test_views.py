@@ -3,6 +3,7 @@
 import gc
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -50,10 +51,10 @@ def stream() -> StreamName:
     return stream_of(new_thread_id())
 
 
-async def write(log: MemoryEventLog, stream: StreamName, count: int, by: str = "ana") -> None:
-    """Append so many events."""
+async def write(log: MemoryEventLog, stream: StreamName, count: int, by: str = "ana", first: int = 0) -> None:
+    """Append so many events; their ids are counted from `first` on."""
     for _ in range(count):
-        number = await log.version(stream) + 1
+        number = first + await log.version(stream) + 1
         await log.append(stream, Entry(UUID(int=number + 1), SessionPaused(by=by), Metadata(at=AT)))
 
 
@@ -74,6 +75,41 @@ async def test_a_view_is_read_at_any_position(log: MemoryEventLog, stream: Strea
     for at in (60, 10, 119, 60, None):
         seen = await views.read(Witness().projection(), stream, lambda count: count, at=at)
         assert seen.value == (120 if at is None else at + 1)
+
+
+async def test_the_least_recently_read_goes_where_memory_ends(log: MemoryEventLog) -> None:
+    """What is kept never takes more than it may; a view that had to go is read again from its beginning."""
+    streams = [stream_of(new_thread_id()) for _ in range(3)]
+    for number, each in enumerate(streams):
+        await write(log, each, 10, first=100 * number)
+    alone = Views(log)
+    await alone.read(Witness().projection(), streams[0], lambda count: count)
+    views = Views(log, capacity=2 * alone.weight + 99)
+    for number, cold in ((0, True), (1, True), (0, False), (2, True), (0, False), (1, True), (2, True), (1, False)):
+        witness = Witness()
+        seen = await views.read(witness.projection(), streams[number], lambda count: count)
+        assert (seen.value, len(witness.positions)) == (10, 10 if cold else 0)
+        assert views.weight <= 2 * alone.weight + 99
+
+
+async def test_a_view_takes_more_the_more_was_read(log: MemoryEventLog, stream: StreamName) -> None:
+    """It is counted by the JSON that went into it, and many small views are counted too."""
+    views, weights = Views(log), [0]
+    for _ in range(3):
+        await write(log, stream, 10, by="a" * 1_000)
+        await views.read(Witness().projection(), stream, lambda count: count)
+        weights.append(views.weight)
+    steps = [after - before for before, after in pairwise(weights)]
+    assert steps[0] > steps[1] == steps[2] >= 10 * 1_000
+
+
+async def test_a_view_beyond_all_bounds_is_still_continued(log: MemoryEventLog, stream: StreamName) -> None:
+    """It is the only one kept then."""
+    witness, views = Witness(), Views(log, capacity=1)
+    for total in (60, 61):
+        await write(log, stream, total - await log.version(stream) - 1)
+        assert (await views.read(witness.projection(), stream, lambda count: count)).value == total
+    assert witness.positions == list(range(61))
 
 
 async def test_the_garbage_collector_rests_while_a_cold_view_is_read(log: MemoryEventLog, stream: StreamName) -> None:
