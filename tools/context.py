@@ -4,9 +4,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
+from eventlog.custom import CustomEvent
 from eventlog.streams import ThreadId
 from tools.errors import ToolUnavailable
+
+
+class Record(Protocol):
+    """Takes down an event of your own."""
+
+    def __call__(self, event: CustomEvent, *, key: str | None = None) -> None:
+        """Write the event into the thread's stream, once, however often the call is tried.
+
+        Returns at once; the event stands in the stream before the call's outcome does. Of two attempts at a call, the
+        first event of a class that each records is the same event, then the second, and so on; `key` says which it is
+        where their number or order may differ. Where the same event has another content, the first one stands.
+        Raises `RefusedEvent` where it is no event, too large or one too many, or the call is over.
+        """
+        ...
+
+
+def _forget(event: CustomEvent, *, key: str | None = None) -> None:  # noqa: ARG001 - as `Record` has it
+    event.written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,8 @@ class ToolContext:
     """The only folder the file tools may touch."""
     heartbeat: Callable[[str], None]
     """Says that a long call is alive and how far it is. Perdure beats by itself too."""
+    record: Record = _forget
+    """Writes an event of your own into the thread's stream. Outside of a worker it is only checked."""
     cancelled: Event = field(default_factory=Event, compare=False, repr=False)
     """Set when nobody waits for the call any more: a long function that is not async looks at it now and then."""
 

@@ -1,54 +1,78 @@
-"""Finding tools: the built-in ones, those of installed packages, and those of modules named in the settings.
+"""Finding what plugins bring: tools, events and views.
 
-A plugin is a module whose namespace holds tools. Packages announce theirs as entry points of the group
-`perdure.plugins`; importing a plugin registers nothing, its tools are simply looked for.
+A plugin is a module whose namespace holds such things. Packages announce theirs as entry points of the group
+`perdure.plugins`; importing a plugin registers nothing, what it brings is simply looked for. The built-in tools are a
+plugin like any other.
 """
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as installed_entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from eventlog.custom import CustomEvent, InvalidEvent
+from eventlog.vocabulary import Vocabulary, shape_of
 from tools.errors import UnusablePlugin
 from tools.tool import Tool
 
 GROUP = "perdure.plugins"
 BUILTIN = "tools.builtin"
 
+_NOTHING = "no tools: put @tool above its functions, let it hold subclasses of CustomEvent or a Projection"
 
-def load_tools(modules: Sequence[str], entry_points: bool = True) -> tuple[Tool, ...]:
-    """The tools of the built-in plugin and of installed ones (unless `entry_points` is False), then of the modules.
 
-    Modules may lie in the current folder. Raises `UnusablePlugin` that names the plugin and what to do about it.
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """What all plugins bring, each thing once."""
+
+    tools: tuple[Tool, ...]
+    events: Vocabulary
+    others: tuple[Any, ...] = ()
+    """What of the further kinds that were asked for."""
+
+
+def load_plugins(modules: Sequence[str], *, entry_points: bool = True, others: tuple[type, ...] = ()) -> Plugins:
+    """What the built-in plugin and installed ones (unless `entry_points` is False) bring, then what the modules do.
+
+    Modules may lie in the current folder. A plugin may bring things of the kinds `others`, too. Raises
+    `UnusablePlugin` that names the plugin and what to do about it.
     """
     _import_from_here(modules)
-    found: dict[str, tuple[Tool, str]] = {}
-    for plugin, tools in _plugins(modules, entry_points=entry_points):
-        if not tools:
-            raise UnusablePlugin(f"{plugin} brings no tools: put @tool above its functions, or leave the plugin out")
-        for tool in tools:
-            other, owner = found.setdefault(tool.name, (tool, plugin))
-            if other is not tool:
+    found: dict[tuple[str, str], tuple[Any, str]] = {}
+    for plugin, module in _plugins(modules, entry_points=entry_points):
+        things = _things_in(module, others)
+        if not things:
+            raise UnusablePlugin(f"{plugin} brings {_NOTHING}, or leave the plugin out")
+        for thing in things:
+            what, name = _called(thing, plugin)
+            other, owner = found.setdefault((what, name), (thing, plugin))
+            if other is not thing:
                 raise UnusablePlugin(
-                    f"{plugin} brings a tool named {tool.name!r}, and so does {owner}: "
-                    "leave one out, or give one another name with @tool(name=…)"
+                    f"{plugin} brings {what} named {name!r}, and so does {owner}: "
+                    "leave one out, or give one another name"
                 )
-    return tuple(tool for tool, _ in found.values())
+    return _sorted(thing for thing, _ in found.values())
 
 
-def _plugins(modules: Sequence[str], *, entry_points: bool) -> Iterator[tuple[str, list[Tool]]]:
+def load_tools(modules: Sequence[str], *, entry_points: bool = True) -> tuple[Tool, ...]:
+    """The tools among what plugins bring."""
+    return load_plugins(modules, entry_points=entry_points).tools
+
+
+def _plugins(modules: Sequence[str], *, entry_points: bool) -> Iterator[tuple[str, Any]]:
     if entry_points:
         # Not by its entry point: it is there in a checkout that nobody installed, too.
-        yield "the built-in plugin", _tools_in(_import(BUILTIN, "the built-in plugin"))
+        yield "the built-in plugin", _import(BUILTIN, "the built-in plugin")
         for point in _announced():
-            yield _name_of(point), _tools_in(_load(point))
+            yield _name_of(point), _load(point)
     for module in dict.fromkeys(name.strip() for name in modules if name.strip()):
         plugin = f"the plugin {module!r} (from PERDURE_PLUGINS)"
-        yield plugin, _tools_in(_import(module, plugin))
+        yield plugin, _import(module, plugin)
 
 
 def _announced() -> list[EntryPoint]:
@@ -85,14 +109,38 @@ def _not_importable(plugin: str, error: BaseException) -> UnusablePlugin:
     return UnusablePlugin(f"{plugin} cannot be imported: {type(error).__name__}: {error}; {remedy}")
 
 
-def _tools_in(plugin: Any) -> list[Tool]:
-    """The tools of a module, in the order they stand there, or those an entry point names itself."""
-    if isinstance(plugin, Tool):
-        return [plugin]
-    values = vars(plugin).values() if isinstance(plugin, ModuleType) else plugin
-    if not isinstance(values, list | tuple) and not isinstance(plugin, ModuleType):
-        return []
-    return list(dict.fromkeys(value for value in values if isinstance(value, Tool)))
+def _things_in(plugin: Any, others: tuple[type, ...]) -> list[Any]:
+    """What is of use in a module, in the order it stands there, or what an entry point names itself."""
+    if isinstance(plugin, ModuleType):
+        values: Iterable[Any] = vars(plugin).values()
+    else:
+        values = plugin if isinstance(plugin, list | tuple) else [plugin]
+    found = [value for value in values if isinstance(value, (Tool, *others)) or _is_event(value)]
+    return list({id(value): value for value in found}.values())
+
+
+def _is_event(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, CustomEvent) and value is not CustomEvent
+
+
+def _called(thing: Any, plugin: str) -> tuple[str, str]:
+    """What kind of thing it is, and its name."""
+    if not _is_event(thing):
+        return "a tool" if isinstance(thing, Tool) else "a view", thing.name
+    try:
+        shape_of(thing)
+    except InvalidEvent as error:
+        raise UnusablePlugin(f"{plugin} brings an event that cannot be used: {error}") from error
+    return "an event", thing.type_name()
+
+
+def _sorted(things: Iterable[Any]) -> Plugins:
+    all_ = tuple(things)
+    return Plugins(
+        tools=tuple(thing for thing in all_ if isinstance(thing, Tool)),
+        events=Vocabulary(thing for thing in all_ if _is_event(thing)),
+        others=tuple(thing for thing in all_ if not isinstance(thing, Tool) and not _is_event(thing)),
+    )
 
 
 def _import_from_here(modules: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """The doors of a session: the signals, updates and queries through which people reach it.
 
 Each request comes in twice: as a signal, which any Temporal client can send by hand and which is never lost, and as
-an update of the same name, which tells its sender at once what is wrong. Signals take any number of inputs of any
-shape: one that cannot be read must leave a record rather than vanish, and one that does not fit its handler would stop
-the session for good.
+an update of the same name, which tells its sender at once what is wrong. Both take any number of inputs of any shape.
+What cannot be read leaves a record where it was signalled and is refused in words where it was an update; what did not
+fit its handler would vanish, or stop the session for good.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import Learned
     from llm.messages import Frozen
     from projections.decide import refusal
-    from projections.requests import Approve, Deny, Pause, Reject, Request, Resume, Say, Terminate
+    from projections.requests import Approve, Deny, Pause, Record, Reject, Request, Resume, Say, Terminate
     from projections.session import Session
 
 
@@ -89,59 +89,73 @@ class Doors:
         """End the session."""
         await self._signalled("terminate", Terminate, given)
 
+    @workflow.signal(name="record")
+    async def on_record(self, *given: Any) -> None:
+        """Write an event of one's own."""
+        await self._signalled("record", Record, given)
+
     @workflow.update(name="message")
-    async def do_message(self, said: Say) -> Accepted:
+    async def do_message(self, *given: Any) -> Accepted:
         """Tell the agent something, and hear whether it was taken."""
-        return await self._updated(said)
+        return await self._updated(read_request("message", Say, given))
 
     @do_message.validator
-    def _may_message(self, said: Say) -> None:
-        self._require(said)
+    def _may_message(self, *given: Any) -> None:
+        self._require(read_request("message", Say, given))
 
     @workflow.update(name="approve")
-    async def do_approve(self, answer: Approve) -> Accepted:
+    async def do_approve(self, *given: Any) -> Accepted:
         """Allow one tool call, and hear whether that was still possible."""
-        return await self._updated(answer)
+        return await self._updated(read_request("approve", Approve, given))
 
     @do_approve.validator
-    def _may_approve(self, answer: Approve) -> None:
-        self._require(answer)
+    def _may_approve(self, *given: Any) -> None:
+        self._require(read_request("approve", Approve, given))
 
     @workflow.update(name="deny")
-    async def do_deny(self, answer: Deny) -> Accepted:
+    async def do_deny(self, *given: Any) -> Accepted:
         """Forbid one tool call, and hear whether that was still possible."""
-        return await self._updated(answer)
+        return await self._updated(read_request("deny", Deny, given))
 
     @do_deny.validator
-    def _may_deny(self, answer: Deny) -> None:
-        self._require(answer)
+    def _may_deny(self, *given: Any) -> None:
+        self._require(read_request("deny", Deny, given))
 
     @workflow.update(name="pause")
-    async def do_pause(self, wish: Pause) -> Accepted:
+    async def do_pause(self, *given: Any) -> Accepted:
         """Begin nothing new."""
-        return await self._updated(wish)
+        return await self._updated(read_request("pause", Pause, given))
 
     @do_pause.validator
-    def _may_pause(self, wish: Pause) -> None:
-        self._require(wish)
+    def _may_pause(self, *given: Any) -> None:
+        self._require(read_request("pause", Pause, given))
 
     @workflow.update(name="resume")
-    async def do_resume(self, wish: Resume) -> Accepted:
+    async def do_resume(self, *given: Any) -> Accepted:
         """Go on."""
-        return await self._updated(wish)
+        return await self._updated(read_request("resume", Resume, given))
 
     @do_resume.validator
-    def _may_resume(self, wish: Resume) -> None:
-        self._require(wish)
+    def _may_resume(self, *given: Any) -> None:
+        self._require(read_request("resume", Resume, given))
 
     @workflow.update(name="terminate")
-    async def do_terminate(self, wish: Terminate) -> Accepted:
+    async def do_terminate(self, *given: Any) -> Accepted:
         """End the session."""
-        return await self._updated(wish)
+        return await self._updated(read_request("terminate", Terminate, given))
 
     @do_terminate.validator
-    def _may_terminate(self, wish: Terminate) -> None:
-        self._require(wish)
+    def _may_terminate(self, *given: Any) -> None:
+        self._require(read_request("terminate", Terminate, given))
+
+    @workflow.update(name="record")
+    async def do_record(self, *given: Any) -> Accepted:
+        """Write an event of one's own, and hear whether it is one."""
+        return await self._updated(read_request("record", Record, given))
+
+    @do_record.validator
+    def _may_record(self, *given: Any) -> None:
+        self._require(read_request("record", Record, given))
 
     @workflow.query(name="state")
     def state(self) -> State:

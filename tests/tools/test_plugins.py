@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from projections.fold import Projection
 from tools.builtin import echo
 from tools.errors import UnusablePlugin
-from tools.plugins import load_tools
+from tools.plugins import load_plugins, load_tools
 
 BUILTIN = {"calculate", "echo", "get_current_time", "list_files", "read_file", "search_files", "write_file"}
 GOOD = '''
@@ -18,6 +19,18 @@ def {name}() -> str:
     """Say something."""
     return "said"
 '''
+
+EVENT = '''
+from eventlog.custom import CustomEvent
+
+class {name}(CustomEvent):
+    """Something happened."""
+    namespace = "acme"
+'''
+VIEW = """
+from projections.fold import Projection
+seen = Projection({name!r}, 1, list, lambda state, recorded: [*state, recorded.position])
+"""
 
 
 @pytest.fixture
@@ -79,6 +92,11 @@ def test_modules_in_the_current_folder_are_found(tmp_path: Path, monkeypatch: py
             'from tools.tool import tool\necho = tool(name="echo", description="Mine.")(lambda: None)',
             "brings a tool named 'echo', and so does the built-in plugin: leave one out",
         ),
+        (EVENT.format(name="Bad").replace("acme", "Acme"), "cannot be imported: InvalidEvent: Bad: 'Acme.Bad' cannot"),
+        (
+            EVENT.format(name="Odd") + "    x: object\n    y: 'Unheard'",
+            "brings an event that cannot be used: acme.Odd: its fields cannot all be written as JSON",
+        ),
     ],
 )
 def test_a_plugin_that_cannot_be_used_is_named(
@@ -90,6 +108,33 @@ def test_a_plugin_that_cannot_be_used_is_named(
     with pytest.raises(UnusablePlugin) as refused:
         load_tools([module])
     assert str(refused.value).startswith(f"the plugin '{module}' (from PERDURE_PLUGINS) ")
+    assert said in str(refused.value)
+
+
+def test_a_plugin_may_bring_events_and_views_only(site: Path) -> None:
+    """What it imports of another plugin counts once, and the base class is no event."""
+    (site / "event_plugin.py").write_text(EVENT.format(name="Happened"))
+    (site / "view_plugin.py").write_text("from event_plugin import Happened\n" + VIEW.format(name="acme.seen"))
+    found = load_plugins(["event_plugin", "view_plugin"], others=(Projection,))
+    assert list(found.events.kinds) == ["acme.Happened"]
+    assert [each.name for each in found.others] == ["acme.seen"]
+    assert {each.name for each in found.tools} == BUILTIN
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (EVENT.format(name="Twice"), "brings an event named 'acme.Twice', and so does the plugin"),
+        (VIEW.format(name="acme.twice"), "brings a view named 'acme.twice', and so does the plugin"),
+    ],
+)
+def test_two_plugins_with_one_name_are_told(site: Path, request: pytest.FixtureRequest, source: str, said: str) -> None:
+    """An event or a view has one class or function, whichever plugin is loaded first."""
+    modules = [f"{each}_{abs(hash(request.node.name))}" for each in ("one", "other")]
+    for module in modules:
+        (site / f"{module}.py").write_text(source)
+    with pytest.raises(UnusablePlugin) as refused:
+        load_plugins(modules, others=(Projection,))
     assert said in str(refused.value)
 
 

@@ -112,6 +112,36 @@ async def test_an_edit_may_hold_half_a_character(play: Play) -> None:
     assert intent.arguments == {"word": "\ud83d"}
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "problem"),
+    [
+        ("approve", [], "call_id: Field required"),
+        ("approve", [17], "should be a valid dictionary"),
+        ("message", ["one", "two"], "one input is read, not 2"),
+        ("deny", [{"call": "call_1"}], "call_id: Field required"),
+        ("pause", [{"by": ["ana"]}], "by: Input should be a valid string"),
+        ("resume", [], "the session is not paused"),
+    ],
+)
+async def test_an_update_that_cannot_be_read_is_refused_in_words(
+    play: Play, name: str, given: list[object], problem: str
+) -> None:
+    """Whatever its inputs are, and however many, its sender learns what is wrong, and the log is not written to."""
+    world, handle = await asking(play)
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await handle.execute_update(name, args=given)
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert problem in caught.value.cause.message
+    assert "RequestIgnored" not in await world.types(handle.id)
+
+
+async def test_an_update_without_input_is_taken_where_nothing_must_be_said(play: Play) -> None:
+    """A pause needs no more than its name."""
+    world, handle = await asking(play)
+    assert await handle.execute_update("pause") == {"position": 5}
+    assert (await world.session(handle.id)).paused
+
+
 async def test_updates_are_refused_in_words(play: Play) -> None:
     """A validator tells the sender at once, and nothing is written."""
     world, handle = await asking(play)
