@@ -12,8 +12,9 @@ from temporalio.client import Client, WorkflowFailureError
 from cli.answers import ThreadReport
 from cli.errors import DatabaseUnreachable, NotFound, TemporalUnreachable
 from cli.reading import Reading, closed_from_outside
-from cli.temporal import NoSuchWorkflow, temporal
-from eventlog.log import EventLog, LogUnavailable, Recorded
+from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, temporal
+from cli.visibility import CLOSED_OTHERWISE
+from eventlog.log import LogUnavailable, Recorded
 from eventlog.streams import ThreadId
 from projections.timeline import Line
 
@@ -41,12 +42,13 @@ class Closed:
     why: str
 
 
-async def follow(client: Client, log: EventLog, thread: ThreadId) -> AsyncGenerator[Progress]:
+async def follow(client: Client, reading: Reading) -> AsyncGenerator[Progress]:
     """Every step of a thread from its beginning; ends when the thread has ended, whoever ended it."""
-    reading = Reading(log, thread)
-    closing = asyncio.create_task(closed(client, thread))
+    closing = asyncio.create_task(closed(client, reading.thread))
     first = True
     try:
+        if await _ended_otherwise(client, reading.thread):
+            await closing  # the very first look must not find anybody waiting who waits no more
         while True:
             over = closing.done()  # asked before the stream is read: then the stream has all there will be
             progress = await _look(reading)
@@ -61,6 +63,16 @@ async def follow(client: Client, log: EventLog, thread: ThreadId) -> AsyncGenera
     finally:
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
+
+
+async def _ended_otherwise(client: Client, thread: ThreadId) -> bool:
+    """Whether the thread's workflow was ended from outside, as far as Temporal can be asked."""
+    try:
+        with temporal(client):
+            found = await client.get_workflow_handle(thread).describe(rpc_timeout=RPC_TIMEOUT)
+    except (NoSuchWorkflow, TemporalUnreachable):
+        return False
+    return found.status in CLOSED_OTHERWISE
 
 
 async def _look(reading: Reading) -> Progress:

@@ -14,6 +14,11 @@ from cli.errors import TemporalUnreachable
 
 RPC_TIMEOUT = timedelta(seconds=10)
 _SILENT = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_STUCK = "Workflow Task in failed state"
+_UNSTICK = (
+    "the thread's worker fails at it: its log and the Web UI say why; "
+    "run the version of Perdure that the thread was begun with, or end it: temporal workflow terminate -w THREAD"
+)
 
 
 class NoSuchWorkflow(LookupError):
@@ -42,9 +47,10 @@ def unreachable(client: Client, error: Exception) -> TemporalUnreachable:
     """Says which server did not do its part, and why."""
     address, namespace = client.service_client.config.target_host, client.namespace
     if isinstance(error, RPCError) and error.status not in _SILENT:
+        stuck = _STUCK in error.message
         return TemporalUnreachable(
             f"Temporal at {address} (namespace {namespace!r}) says: {error.message}",
-            remedy="check the namespace and its search attributes with `perdure doctor`",
+            remedy=_UNSTICK if stuck else "check the namespace and its search attributes with `perdure doctor`",
             kind="temporal_refuses",
         )
     return TemporalUnreachable(

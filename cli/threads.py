@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from temporalio.client import (
     Client,
@@ -19,12 +19,13 @@ from cli.abbreviation import meant
 from cli.answers import PendingApproval, ThreadLine, ThreadReport
 from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.following import Progress, closed, follow, without_end
-from cli.reading import Reading
+from cli.reading import Headline, Reading, no_headline
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, temporal
 from cli.visibility import CLOSED_OTHERWISE, listed, logged, waiting
 from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
-from projections.requests import Approve, Deny, Pause, Resume, Say, StartSession, Terminate
+from projections.fold import Projection
+from projections.requests import Approve, Deny, Pause, Record, Resume, Say, StartSession, Terminate
 from projections.session import Session, Status
 
 WORKFLOW = "Agent"
@@ -35,7 +36,8 @@ BEGIN_TIMEOUT = 5.0
 SEARCH_TIMEOUT = 5.0
 """Seconds a list may spend in the log, looking for threads that Temporal has forgotten."""
 
-Wish: TypeAlias = Say | Approve | Deny | Pause | Resume | Terminate
+S = TypeVar("S")
+Wish: TypeAlias = Say | Approve | Deny | Pause | Resume | Terminate | Record
 
 
 class Place(Protocol):
@@ -56,12 +58,21 @@ class Started:
     """Whether it was there before, so that nothing was started."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[S]):
+    """A view, and the position up to which the stream was read; -1 where there was nothing to read."""
+
+    state: S
+    position: int
+
+
 class Threads:
     """Threads, by Temporal and the log together: requests go to the one, answers are read from the other."""
 
-    def __init__(self, client: Client, log: EventLog, settings: Place) -> None:
+    def __init__(self, client: Client, log: EventLog, settings: Place, headline: Headline = no_headline) -> None:
         self._client = client
         self._log = log
+        self._headline = headline
         self.task_queue = settings.task_queue
 
     # -- requests ------------------------------------------------------------------------------
@@ -121,6 +132,10 @@ class Threads:
         """End the thread now."""
         return await self.ask(thread, request, signal=signal)
 
+    async def record(self, thread: ThreadId, request: Record, *, signal: bool = False) -> int | None:
+        """Write an event of one's own into the thread's stream."""
+        return await self.ask(thread, request, signal=signal)
+
     async def ask(self, thread: ThreadId, request: Wish, *, signal: bool = False) -> int | None:
         """Ask something of a thread: the position of the event it made; None where it was sent as a signal.
 
@@ -157,7 +172,7 @@ class Threads:
 
     async def read(self, thread: ThreadId, at: int | None = None) -> Reading:
         """The thread's stream, folded up to and including position `at`; raises `NotFound`."""
-        reading = Reading(self._log, thread)
+        reading = self._reading(thread)
         await reading.catch_up(at)
         if not reading.session.started:
             await self._require_workflow(thread)
@@ -224,7 +239,7 @@ class Threads:
 
     def follow(self, thread: ThreadId) -> AsyncGenerator[Progress]:
         """What has happened, then what happens as it happens, until the thread ends."""
-        return follow(self._client, self._log, thread)
+        return follow(self._client, self._reading(thread))
 
     async def wait(self, thread: ThreadId) -> ThreadReport:
         """The thread as soon as it has ended or waits for a person."""
@@ -233,6 +248,16 @@ class Threads:
                 if progress.report.status != "running" and progress.report.position >= 0:
                     return progress.report
         return await self.report(thread)
+
+    async def view(self, thread: ThreadId, view: Projection[S], at: int | None = None) -> Seen[S]:
+        """A view of the thread, folded up to and including position `at`; raises `NotFound`."""
+        state, position = view.initial(), NO_STREAM
+        async for recorded in self.events(thread, at):
+            state, position = view.evolve(state, recorded), recorded.position
+        return Seen(state, position)
+
+    def _reading(self, thread: ThreadId) -> Reading:
+        return Reading(self._log, thread, self._headline)
 
     # -- what may be wrong ---------------------------------------------------------------------
 
@@ -247,7 +272,7 @@ class Threads:
     async def _ended_in_log(self, thread: ThreadId) -> bool:
         if await self._log.version(stream_of(thread)) == NO_STREAM:
             return False
-        reading = Reading(self._log, thread)
+        reading = self._reading(thread)
         await reading.catch_up()
         return reading.session.completed is not None
 

@@ -17,7 +17,7 @@ from cli.verification.verdict import Finding, Repair, Verdict
 from cli.visibility import CLOSED_OTHERWISE
 from eventlog.events import UnknownEvent
 from eventlog.log import EventLog, LogCorrupted, Recorded
-from eventlog.streams import AGENT, ThreadId, stream_of
+from eventlog.streams import AGENT, InvalidName, ThreadId, stream_of, thread_id
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
 from projections.invariants.invariant import Breach
@@ -26,6 +26,7 @@ from projections.session import SESSION
 NO_HISTORY = "threads of which Temporal knows no workflow: only their streams were looked at"
 PART_OF_HISTORY = "threads of whose history Temporal has forgotten the beginning"
 UNKNOWN_EVENT = "events that this version does not know"
+NO_THREAD = "streams and workflows whose name no thread can have: they were not looked at"
 NOT_RENDERED = "threads whose requests cannot be rendered here"
 
 
@@ -35,6 +36,8 @@ class Look:
 
     thread: ThreadId
     events: list[Recorded] = field(default_factory=list)
+    runs: set[str] = field(default_factory=set)
+    """Which runs of the workflow wrote them."""
     history: History | None = None
     outside: Closed | None = None
     """How the workflow was ended, where it was not by itself."""
@@ -47,6 +50,13 @@ class Look:
         self.findings += [
             Finding(self.thread, each.position, each.invariant, each.problem, repairable) for each in found
         ]
+
+    def take(self, recorded: Recorded) -> None:
+        """One more event. Raises `LogCorrupted` where its metadata is damaged, which is read only when asked for."""
+        run_id = recorded.metadata.run_id
+        if run_id is not None:
+            self.runs.add(run_id)
+        self.events.append(recorded)
 
     def verdict(self) -> Verdict:
         """What came of it."""
@@ -65,16 +75,12 @@ class Verifier:
         """None where no request can be rendered."""
 
     async def threads(self) -> AsyncIterator[ThreadId]:
-        """Every thread there is, in the log or in Temporal."""
+        """Every thread there is, in the log or in Temporal, and whatever else is there under its name."""
         seen: set[str] = set()
-        try:
-            async for recorded in self._log.read_category(AGENT):
-                thread = recorded.stream.removeprefix(f"{AGENT}-")
-                if thread not in seen:
-                    seen.add(thread)
-                    yield ThreadId(thread)
-        except LogCorrupted:
-            pass  # told of with the thread it is in; those after it are found through Temporal
+        for stream in await self._log.streams(AGENT):
+            thread = stream.partition("-")[2]
+            seen.add(thread)
+            yield ThreadId(thread)
         if self._client is not None:
             async for thread in _workflows(self._client, self._task_queue):
                 if thread not in seen:
@@ -84,12 +90,16 @@ class Verifier:
     async def verify(self, thread: ThreadId, *, mend_as: str | None = None) -> Verdict:
         """Look one thread over; `mend_as` names who repairs what can be repaired. Raises `NotFound`."""
         look = Look(thread)
+        if not _can_be(thread):
+            look.unchecked[NO_THREAD] += 1
+            return look.verdict()
         readable = await self._read(look)
         if look.history is None and not look.events and not look.findings:
             raise NotFound(f"there is no thread {thread}", remedy="`perdure list` shows the threads there are")
         if look.outside is not None and mend_as is not None and readable:
             look.repaired += await repair(self._log, thread, look.events, look.outside, mend_as)
-            look.events = [each async for each in self._log.read(stream_of(thread))]
+            async for recorded in self._log.read(stream_of(thread), len(look.events)):
+                look.take(recorded)
         look.add(*breaches(look.events))
         if not readable:
             return look.verdict()
@@ -114,7 +124,7 @@ class Verifier:
                 look.outside = await closed(self._client, look.thread)
         try:
             async for recorded in self._log.read(stream_of(look.thread)):
-                look.events.append(recorded)
+                look.take(recorded)
         except LogCorrupted as error:
             look.add(Breach("EventsAreReadable", len(look.events), str(error)))
             readable = False
@@ -126,8 +136,7 @@ class Verifier:
             return
         look.unchecked[PART_OF_HISTORY] += not look.history.whole
         look.add(*_missing_end(look.events, look.outside), repairable=True)
-        runs = {each.metadata.run_id for each in look.events if each.metadata.run_id is not None}
-        unknown = runs - {run.id for run in look.history.runs}
+        unknown = look.runs - {run.id for run in look.history.runs}
         strange = {run for run in unknown if not await knows_run(self._client, look.thread, run)}
         look.add(*disagreements(Evidence(look.events, look.history, frozenset(strange))))
 
@@ -138,6 +147,14 @@ class Verifier:
         rendered = self._requests.check(look.events)
         look.add(*rendered.breaches)
         look.unchecked.update(rendered.unchecked)
+
+
+def _can_be(thread: str) -> bool:
+    try:
+        thread_id(thread)
+    except InvalidName:
+        return False
+    return True
 
 
 def _missing_end(events: Sequence[Recorded], outside: Closed | None) -> Iterator[Breach]:

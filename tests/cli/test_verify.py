@@ -17,7 +17,7 @@ from cli.threads import Threads
 from cli.verification.history import read_history
 from cli.verification.requests import OTHER_TOOLS, Requests
 from cli.verification.verdict import Verdict
-from cli.verification.verifier import NO_HISTORY, UNKNOWN_EVENT, Verifier
+from cli.verification.verifier import NO_HISTORY, NO_THREAD, UNKNOWN_EVENT, Verifier
 from eventlog.events import AnyEvent, ErrorOccurred, SessionPaused, UnknownEvent, UserMessageAdded
 from eventlog.ids import event_id
 from eventlog.log import Entry
@@ -30,6 +30,7 @@ from projections.requests import Approve, Deny, Say, Terminate
 from projections.session import SESSION
 from stack.scripted.answers import Broken, Fault, Reply
 from stack.scripted.playbook import Step
+from tests.cli import happenings
 from tests.cli.conftest import Perdure
 from tests.cli.happenings import NOON
 from tests.conftest import Database
@@ -249,6 +250,11 @@ DAMAGE = {
     "EventsAreReadable": f"{OF} data = data - 'at' where stream_name = %s and position = 2",
 }
 """By the rule that notices it."""
+WRITE = """
+SELECT message_store.write_message(gen_random_uuid()::varchar, %s::varchar, %s::varchar, '{}'::jsonb, '[7]'::jsonb)
+  FROM generate_series(1, %s)
+"""
+NO_METADATA = 'case when position = 3 then \'{"at": "2026-11-20T09:30:00Z", "attempt": "x"}\' else metadata end'
 
 
 @pytest.mark.parametrize(("rule", "statement"), DAMAGE.items(), ids=DAMAGE)
@@ -261,6 +267,47 @@ async def test_what_somebody_changed_is_found(
     world.handles.clear()  # it is no longer what every test's end looks for
     await spoil(database, statement, handle.id)
     assert rule in {each.invariant for each in (await verifier.verify(ThreadId(handle.id))).findings}
+
+
+async def test_a_missing_artifact_is_found(world: World, verifier: Verifier, database: Database) -> None:
+    """Large content that is not where it is kept is a finding at its event's position, with its hash."""
+    thread = await happenings.told(world.log, happenings.began(), happenings.heard("x" * 300_000))
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute("delete from perdure.artifacts")
+    [finding] = (await verifier.verify(thread)).findings
+    assert (finding.invariant, finding.position) == ("EventsAreReadable", 1)
+    assert "its artifact sha256:" in finding.problem
+
+
+async def test_damaged_metadata_is_found(world: World, verifier: Verifier, database: Database) -> None:
+    """An event that says what it must, and whose metadata cannot be read, is told of with its position."""
+    handle = await world.start("hello")
+    await world.done(handle)
+    world.handles.clear()
+    await spoil(database, f"{OF} metadata = {NO_METADATA} where stream_name = %s", handle.id)
+    [finding] = (await verifier.verify(ThreadId(handle.id))).findings
+    assert (finding.invariant, finding.position) == ("EventsAreReadable", 3)
+    assert "position 3" in finding.problem
+    assert "attempt" in finding.problem
+
+
+async def test_strangers_streams_stop_nothing(world: World, verifier: Verifier, database: Database) -> None:
+    """Other programs' streams in the same category are told of or counted, and every thread is looked over."""
+    foreign = ("agent:v1", "agent:v1-a b", f"agent:v1-{'x' * 2000}")
+    writes = [*((name, "Odd", 1) for name in foreign), ("agent:v1-odd", "Odd", 10_000)]
+    path = "-c search_path=message_store,public"
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True, options=path) as connection:
+        for write in (*writes, ("agent:v1-broken", "SessionStarted", 1)):
+            await connection.execute(WRITE, write)
+    await world.client.start_workflow("Agent", "hello", id="not a thread", task_queue=world.queue)
+    handle = await world.start("hello")
+    await world.done(handle)
+    found = {each: await verifier.verify(each) async for each in verifier.threads()}
+    assert sum(verdict.unchecked == {NO_THREAD: 1} for verdict in found.values()) == len(foreign) + 1
+    assert told(found[ThreadId("odd")]) == [("BeginsOnce", 0)]
+    assert (found[ThreadId("odd")].events, found[ThreadId("odd")].unchecked[UNKNOWN_EVENT]) == (10000, 10000)
+    assert told(found[ThreadId("broken")]) == [("EventsAreReadable", 0)]
+    assert (found[ThreadId(handle.id)].findings, len(found)) == ((), 7)
 
 
 async def test_what_the_session_did_not_write_is_found(world: World, verifier: Verifier) -> None:
