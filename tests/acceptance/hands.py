@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,10 +13,21 @@ from tools.context import ToolContext
 from tools.errors import ToolFailed
 from tools.tool import tool
 
-Hold = Annotated[Literal["no", "before", "after"], Field(description="Whether to wait before the effect or after it.")]
+Hold = Annotated[
+    Literal["no", "before", "after", "asked"],
+    Field(description="Whether to wait before the effect, after it, or for somebody's leave."),
+]
+
+ATTEMPTS = 10
+"""A worker that is frozen has asked for work before, and until it is given up each of its pollers takes one attempt."""
 
 
-@tool(effect="read_only", timeout=120)
+def asks(arguments: Mapping[str, Any]) -> bool:
+    """Whether somebody must allow the call."""
+    return bool(arguments["hold"] == "asked")
+
+
+@tool(effect="read_only", timeout=120, attempts=ATTEMPTS, approval=asks)
 def look(context: ToolContext, hold: Hold = "no") -> str:
     """Look at the world."""
     return _act("look", context, hold)
@@ -27,13 +39,13 @@ def glance(context: ToolContext) -> str:
     return _act("glance", context, "no")
 
 
-@tool(effect="idempotent", timeout=120)
+@tool(effect="idempotent", timeout=120, attempts=ATTEMPTS, approval=asks)
 def put(context: ToolContext, hold: Hold = "no") -> str:
     """Put something where it belongs; twice is once."""
     return _act("put", context, hold)
 
 
-@tool(effect="unsafe", timeout=120)
+@tool(effect="unsafe", timeout=120, attempts=ATTEMPTS, approval=asks)
 def fire(context: ToolContext, hold: Hold = "no") -> str:
     """Do something that cannot be undone."""
     return _act("fire", context, hold)
@@ -45,13 +57,13 @@ def _look_it_up(context: ToolContext, hold: Hold) -> str:  # noqa: ARG001 - a re
     raise ToolFailed("it was not booked")
 
 
-@tool(effect="unsafe", timeout=120, reconcile=_look_it_up)
+@tool(effect="unsafe", timeout=120, attempts=ATTEMPTS, approval=asks, reconcile=_look_it_up)
 def book(context: ToolContext, hold: Hold = "no") -> str:
     """Do something that cannot be undone, but can be looked up."""
     return _act("book", context, hold)
 
 
-@tool(effect="unsafe", timeout=120, approval="always", risk="high")
+@tool(effect="unsafe", timeout=120, attempts=ATTEMPTS, approval="always", risk="high")
 def launch(context: ToolContext, hold: Hold = "no") -> str:
     """Do something that somebody must allow."""
     return _act("launch", context, hold)

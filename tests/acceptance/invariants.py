@@ -1,10 +1,11 @@
 """What holds of every thread, whatever died while it ran."""
 
 import hashlib
+import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
@@ -62,10 +63,18 @@ class Story:
 
 async def told(stage: Stage, handle: Handle) -> Story:
     """The thread's story, once it has ended and everything that holds of every story was found to hold."""
+    story = await heard(stage, handle)
+    problems = [*broken(story), *await unreplayable(handle)]
+    assert problems == []
+    return story
+
+
+async def heard(stage: Stage, handle: Handle) -> Story:
+    """The thread's story, once it has ended."""
     outcome = await stage.done(handle)
     recorded = await stage.recorded(handle.id)
     keys = {str(each.id) for each in recorded}
-    story = Story(
+    return Story(
         thread=handle.id,
         outcome=outcome,
         recorded=recorded,
@@ -74,20 +83,28 @@ async def told(stage: Stage, handle: Handle) -> Story:
         began=stage.ledger.lines("began", handle.id),
         acted=stage.ledger.lines("acted", handle.id),
     )
-    check(story)
-    await _replays(handle)
-    return story
 
 
-def check(story: Story) -> None:
-    """Everything that holds of every story."""
-    _is_whole(story)
-    _says_nothing_twice(story)
-    _every_call_has_one_outcome(story)
-    _unsafe_calls_acted_once(story)
-    _requests_are_those_of_the_log(story)
-    _results_reached_the_model(story)
-    _state_is_the_fold(story)
+def broken(story: Story, promises: "Mapping[str, Promise] | None" = None) -> list[str]:
+    """Which promises the story does not keep, and what it says instead."""
+    return [problem for words, holds in (promises or PROMISES).items() for problem in _problem(words, story, holds)]
+
+
+def _problem(words: str, story: Story, holds: "Promise") -> Iterator[str]:
+    try:
+        holds(story)
+    except AssertionError as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].line
+        yield f"{words}: {line} {error}".rstrip()
+
+
+async def unreplayable(handle: Handle) -> list[str]:
+    """What the code of today would do otherwise than the thread's workflow did."""
+    try:
+        await _replays(handle)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        return [f"the workflow's history replays: {error}"]
+    return []
 
 
 async def _replays(handle: Handle) -> None:
@@ -97,8 +114,11 @@ async def _replays(handle: Handle) -> None:
     await replayer.replay_workflow(await handle.fetch_history())
 
 
-def _is_whole(story: Story) -> None:
+def _is_contiguous(story: Story) -> None:
     assert [each.position for each in story.recorded] == list(range(len(story.recorded)))
+
+
+def _is_whole(story: Story) -> None:
     assert story.types[0] == "SessionStarted"
     assert story.types[-1] == "SessionCompleted", story.types
     assert story.outcome["position"] == len(story.recorded) - 1
@@ -150,6 +170,7 @@ def _every_call_has_one_outcome(story: Story) -> None:
 
 def _unsafe_calls_acted_once(story: Story) -> None:
     intents = {event.call_id: event for event in story.events if isinstance(event, ToolExecutionRequested)}
+    assert intents.keys() >= _by_call(story.began).keys()
     for call, lines in _by_call(story.acted).items():
         assert len({line.key for line in lines}) == 1
         assert intents[call].effect != "unsafe" or len(lines) == 1, lines
@@ -199,4 +220,23 @@ def _state_is_the_fold(story: Story) -> None:
 
 def _once(values: Iterable[object]) -> None:
     twice = [value for value, times in Counter(values).items() if times > 1]
-    assert twice == []
+    assert twice == [], f"{len(twice)} of them twice, first {twice[0]}"
+
+
+Promise: TypeAlias = Callable[[Story], None]
+"""Raises `AssertionError` where a story does not keep it."""
+STREAM: Mapping[str, Promise] = {
+    "positions are contiguous": _is_contiguous,
+    "no event is doubled": _says_nothing_twice,
+    "no effect is doubled": _unsafe_calls_acted_once,
+}
+"""What holds however a thread ended."""
+PROMISES: Mapping[str, Promise] = {
+    **STREAM,
+    "no event is lost": _is_whole,
+    "the workflow's state is the fold of the stream": _state_is_the_fold,
+    "every call has one outcome": _every_call_has_one_outcome,
+    "requests are those of the log": _requests_are_those_of_the_log,
+    "every result has reached the model, once": _results_reached_the_model,
+}
+"""What holds of a thread that ended by itself."""

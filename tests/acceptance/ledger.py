@@ -1,12 +1,21 @@
-"""What tools did to the world, one durable line each, whatever became of the process that did it."""
+"""What tools did to the world, one durable line each, whatever became of the process that did it.
+
+A tool tells the bookkeeper, a process of its own that nobody kills; what stands in its file has happened.
+"""
 
 import json
-import os
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from stack.ports import LOOPBACK
+
 What = Literal["began", "acted"]
+
+
+class NobodyKeepsTheLedger(Exception):
+    """The bookkeeper did not confirm a line: it may stand in the ledger or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +33,30 @@ class Line:
 
 
 class Ledger:
-    """A file to which any number of processes append."""
+    """The bookkeeper's file, and the way to the bookkeeper."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "ledger.jsonl"
+        self.file = folder / "ledger.jsonl"
+        self.port = folder / "ledger.port"
 
     def write(self, line: Line) -> None:
-        """Append the line, whole, and return when it would outlive the machine."""
-        file = os.open(self._file, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
-        try:
-            os.write(file, json.dumps(asdict(line)).encode() + b"\n")
-            os.fsync(file)
-        finally:
-            os.close(file)
+        """Have the line written, and return when it would outlive the machine. Raises `NobodyKeepsTheLedger`."""
+        with socket.create_connection((LOOPBACK, int(self.port.read_text()))) as bookkeeper:
+            bookkeeper.sendall(json.dumps(asdict(line)).encode() + b"\n")
+            if bookkeeper.recv(1) != b"\n":
+                raise NobodyKeepsTheLedger(f"{self.file} may lack {line}")
 
     def lines(self, what: What, thread: str, call: str | None = None) -> list[Line]:
         """All lines of this kind about a thread, or one call of it, in order."""
-        if not self._file.exists():
+        found = [each for each in self.all() if (each.what, each.thread) == (what, thread)]
+        return [each for each in found if call in {None, each.call}]
+
+    def all(self) -> list[Line]:
+        """Every line, in order."""
+        if not self.file.exists():
             return []
-        found = [Line(**json.loads(text)) for text in self._file.read_text().splitlines()]
-        return [each for each in found if (each.what, each.thread) == (what, thread) and call in {None, each.call}]
+        whole = self.file.read_text().rpartition("\n")[0]
+        return [Line(**json.loads(text)) for text in whole.splitlines()]
 
 
 class Gates:

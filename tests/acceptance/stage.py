@@ -21,6 +21,8 @@ from projections.session import SESSION, Session
 from stack.scripted.playbook import Playbook, Step
 from stack.scripted.received import Received
 from stack.scripted.server import ScriptedServer
+from tests.acceptance.bookkeeper import kept
+from tests.acceptance.halting import FOLDER, Halts
 from tests.acceptance.ledger import Gates, Ledger, Line, What
 from tests.acceptance.servers import Servers
 from tests.acceptance.temporal_cli import TemporalCli
@@ -72,10 +74,16 @@ class Stage:
             "PERDURE_MODEL": "scripted-1",
         }
 
-    async def hire(self) -> WorkerProcess:
-        """One more worker."""
+    @property
+    def halts(self) -> Halts:
+        """What halts a worker that was hired to halt."""
+        return Halts(self.folder)
+
+    async def hire(self, *, halting: bool = False) -> WorkerProcess:
+        """One more worker; where it is `halting`, threads halt in it at the points that their ids name."""
         log = self.folder / f"worker-{next(self._numbers)}.log"
-        worker = await WorkerProcess.start(self.settings(), self.folder, log)
+        module, noted = ("tests.acceptance.halting", {FOLDER: str(self.folder)}) if halting else ("client", {})
+        worker = await WorkerProcess.start({**self.settings(), **noted}, self.folder, log, module)
         self.workers.append(worker)
         return await worker.ready()
 
@@ -144,7 +152,11 @@ def opening_of(request: Received) -> str:
 async def staged(servers: Servers, folder: Path, plays: Mapping[str, Sequence[Step]]) -> AsyncIterator[Stage]:
     """A stage on which these conversations are played; no worker outlives it."""
     await servers.start()
-    async with ScriptedServer(Playbook(plays)) as model, PostgresEventLog.connect(servers.postgres.url()) as log:
+    async with (
+        ScriptedServer(Playbook(plays)) as model,
+        PostgresEventLog.connect(servers.postgres.url()) as log,
+        kept(Ledger(folder)),
+    ):
         client = await Client.connect(servers.temporal.address, data_converter=pydantic_data_converter)
         stage = Stage(folder, servers, client, log, model, f"acceptance-{uuid4()}")
         try:

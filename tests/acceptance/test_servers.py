@@ -1,5 +1,6 @@
 """PostgreSQL or Temporal dies in the middle of everything, and comes back with its data."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.acceptance.invariants import Story, told
 from tests.acceptance.servers import Servers, kill
 from tests.acceptance.stage import Handle, Stage, staged
 from tests.acceptance.worker_process import WorkerProcess
+from workflows.options import HEARTBEAT
 
 PLAYS: dict[str, Sequence[Step]] = {
     "think": [Reply.text("word " * 30).at_pace(0.1, chunk=5)],
@@ -91,6 +93,21 @@ async def test_what_was_done_while_temporal_was_away_is_not_done_again(plot: Plo
     assert {story.outcome["reason"] for story in stories.values()} == {"success"}
     assert isinstance(stories["fire"].outcome_of("fire-1"), ToolExecutionCompleted)
     assert [len(stories[name].began) for name in ("fire", "look", "launch")] == [1, 1, 1]
+
+
+async def test_an_outage_that_is_longer_than_a_heartbeat_takes_no_result_away(plot: Plot) -> None:
+    """Temporal comes back and counts its calls as dead: they go on, are not made again, and none is unknown."""
+    kill(plot.stage.servers.temporal)
+    await asyncio.sleep(HEARTBEAT.total_seconds())
+    await plot.stage.servers.start()
+    await plot.stage.until_logged(plot.worker, '"event": "goes_on_unseen"')
+    await plot.let_go()
+    await plot.approve()
+    stories = await plot.stories()
+    assert {story.outcome["reason"] for story in stories.values()} == {"success"}
+    assert isinstance(stories["fire"].outcome_of("fire-1"), ToolExecutionCompleted)
+    assert [len(stories[name].began) for name in ("fire", "look", "launch")] == [1, 1, 1]
+    assert len(stories["think"].requests) == 1
 
 
 async def test_everything_dies_at_once(plot: Plot) -> None:

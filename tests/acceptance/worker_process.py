@@ -29,14 +29,14 @@ class WorkerProcess:
         """What it writes to stderr."""
 
     @classmethod
-    async def start(cls, settings: Mapping[str, str], folder: Path, log: Path) -> Self:
-        """Start one, in a folder, with these settings and no others."""
+    async def start(cls, settings: Mapping[str, str], folder: Path, log: Path, module: str = "client") -> Self:
+        """Start one, in a folder, with these settings and no others; `module` is what is run for `perdure`."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "client",
+                module,
                 "worker",
                 "--json",
                 env=env | {"PYTHONPATH": str(ROOT), **settings},
