@@ -31,10 +31,13 @@ class Pulse:
         self.progress = progress
 
     async def beat(self) -> None:
-        """Beat until cancelled; a local activity has nobody who listens."""
+        """Beat until cancelled; a local activity has nobody who listens.
+
+        What is done before the first beat is due costs the server none: its start is a sign of life already.
+        """
         while not activity.info().is_local:
-            activity.heartbeat(self.progress)
             await asyncio.sleep(INTERVAL)
+            activity.heartbeat(self.progress)
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ from opentelemetry.propagate import inject
 from temporalio import activity
 
 from activities.steps import InThread
-from eventlog.events import AnyEvent, Mark
+from activities.views import Views
+from eventlog.events import AnyEvent, Mark, UnknownEvent
 from eventlog.ids import event_id
 from eventlog.log import (
     AlreadyAppended,
@@ -49,6 +50,7 @@ class Intent:
     """A declared intention: `fresh` where this very attempt declared it, and so nobody has acted on it yet."""
 
     id: UUID
+    position: int
     fresh: bool
 
 
@@ -68,8 +70,9 @@ class Written:
 class Journal:
     """The log, as one step writes it."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, views: Views) -> None:
         self._log = log
+        self._views = views
 
     def id_of(self, step: InThread, key: str) -> UUID:
         """The id of the event that says `key`."""
@@ -82,18 +85,11 @@ class Journal:
     async def intend(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Intent:
         """Declare what is about to be done, and wait until that is durable, however long the log is away."""
         outcome = await self._append_at_last(step, key, event, author)
-        return Intent(self.id_of(step, key), fresh=isinstance(outcome, Appended))
+        return Intent(self.id_of(step, key), _written(outcome, event).position, fresh=isinstance(outcome, Appended))
 
     async def settle(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Written:
         """Write what came of it, however long the log is away. Where another attempt was first, its word stands."""
-        outcome = await self._append_at_last(step, key, event, author)
-        match outcome:
-            case Appended(position):
-                return Written(position, event)
-            case AlreadyAppended(recorded) | IdConflict(recorded):
-                return Written(recorded.position, recorded.event)
-            case VersionConflict():
-                raise AssertionError("an append without an expected version cannot conflict")
+        return _written(await self._append_at_last(step, key, event, author), event)
 
     async def append(
         self, step: InThread, key: str, event: AnyEvent, author: Author, expected_version: int | None = None
@@ -118,8 +114,26 @@ class Journal:
     async def _append(self, step: InThread, entry: Entry, expected_version: int | None = None) -> Outcome:
         outcome = await self._log.append(step.stream, entry, expected_version)
         told = {"event_id": str(entry.id), "event_type": entry.event.type, "outcome": type(outcome).__name__}
-        activity.logger.info("event_appended", extra=told)
+        activity.logger.debug("event_appended", extra=told)
+        if isinstance(outcome, Appended):
+            self._views.learn(_recorded(step, entry, outcome))
         return outcome
+
+
+def _recorded(step: InThread, entry: Entry, appended: Appended) -> Recorded:
+    """The entry as it stands in the log, as far as an append tells."""
+    metadata = entry.metadata
+    return Recorded(entry.id, step.stream, appended.position, 0, metadata.at, entry.event, metadata, appended.size)
+
+
+def _written(outcome: Outcome, event: AnyEvent) -> Written:
+    match outcome:
+        case Appended(position):
+            return Written(position, event)
+        case AlreadyAppended(recorded) | IdConflict(recorded):
+            return Written(recorded.position, recorded.event)
+        case VersionConflict():
+            raise AssertionError("an append without an expected version cannot conflict")
 
 
 def _ours(outcome: Outcome, entry: Entry) -> Outcome:
@@ -135,7 +149,7 @@ def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:
     inject(carrier)
     return Metadata(
         at=datetime.now(UTC),
-        schema_version=event.version,
+        schema_version=event.schema_version if isinstance(event, UnknownEvent) else event.version,
         tenant=author.tenant,
         principal=author.principal,
         causation_id=author.cause,

@@ -4,16 +4,18 @@ import hashlib
 import time
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 from temporalio import activity
 
 from activities.attempt import Pulse, attempting
-from activities.journal import Author, Journal
+from activities.journal import Author, Intent, Journal
 from activities.retry import pause_before, try_again
 from activities.spans import chat_span
 from activities.steps import Learned, ModelStep
+from activities.underway import Underway
 from activities.views import Views
 from eventlog.canonical import digest_of
 from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, Mark, SessionStarted, ToolCall
@@ -53,46 +55,54 @@ class ModelActivities:
     """Asks the model on behalf of threads."""
 
     def __init__(self, log: EventLog, views: Views, model: Model, toolbox: Toolbox, prices: Prices) -> None:
-        self._journal = Journal(log)
+        self._journal = Journal(log, views)
         self._views = views
         self._model = model
         self._toolbox = toolbox
         self._prices = prices
+        self._underway = Underway()
 
     @activity.defn
     async def call_model(self, step: ModelStep) -> Learned:
         """Ask once; the reply, or the failure that ends the step, is in the log when this returns."""
         async with attempting() as pulse:
-            return await self._call_model(step, pulse)
+            work = partial(self._call_model, step, pulse)
+            return await self._underway.bring_to_end((step.stream, step.step), work)
 
     async def _call_model(self, step: ModelStep, pulse: Pulse) -> Learned:
-        known = await self._journal.find(step, _outcome(step))
-        if known is not None:
-            return Learned(marks=(Mark.of(known.position, known.event),))
+        if activity.info().attempt > 1 and (known := await self._known(step)):
+            return known
         call = await self._prepare(step)
         try:
             body = self._model.encode(call.request)
         except ModelRefusesRequest as error:
             return await self._failed(step, call.author, error)
-        intent = await self._intend(step, call, body)
-        began = time.monotonic()
+        declared = await self._intend(step, call, body)
+        if not _is_next(declared, step) and (known := await self._known(step)):
+            return known
+        intent, began = declared.id, time.monotonic()
         answer = await self._ask(call, intent, pulse)
         if isinstance(answer, ModelError):
             return await self._failed(step, call.author.because(intent), answer)
         return await self._record(step, call, intent, answer, round((time.monotonic() - began) * 1000))
+
+    async def _known(self, step: ModelStep) -> Learned | None:
+        """The outcome, where the log has it already."""
+        known = await self._journal.find(step, _outcome(step))
+        return None if known is None else Learned(marks=(Mark.of(known.position, known.event),))
 
     async def _prepare(self, step: ModelStep) -> Call:
         def see(transcript: Transcript) -> Call:
             terms = transcript.terms
             if terms is None:
                 raise NotStarted(f"the stream {step.stream} has no beginning")
-            request = render(transcript, self._toolbox.specs([tool.name for tool in terms.tools]))
+            request = render(transcript, self._toolbox.specs(terms.tools))
             author = Author(transcript.tenant, transcript.principal, transcript.last_id)
             return Call(terms, transcript.so_far, request, author)
 
         return (await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)).value
 
-    async def _intend(self, step: ModelStep, call: Call, body: bytes) -> UUID:
+    async def _intend(self, step: ModelStep, call: Call, body: bytes) -> Intent:
         sha256 = hashlib.sha256(body).hexdigest()
         event = LLMCallRequested(
             step=step.step,
@@ -104,8 +114,7 @@ class ModelActivities:
             request_sha256=sha256,
             request_bytes=len(body),
         )
-        intent = await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
-        return intent.id
+        return await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
 
     async def _ask(self, call: Call, intent: UUID, pulse: Pulse) -> ModelReply | ModelError:
         try:
@@ -171,6 +180,15 @@ def _refuse_ambiguous(reply: ModelReply) -> None:
     ids = [block.get("id") for block in asked(reply)]
     if len(set(ids)) < len(ids) or not all(isinstance(id_, str) and id_ for id_ in ids):
         raise ModelUnavailable("invalid_reply", f"the model's tool calls have missing or repeated ids: {ids}")
+
+
+def _is_next(intent: Intent, step: ModelStep) -> bool:
+    """Whether the intent, new, stands right after what the model is shown.
+
+    Then the step has no outcome in the log: the process asks only where there is none up to `at`, and nothing else
+    stands before the intent. So this look costs no query; it is made later than one before the intent would be.
+    """
+    return intent.fresh and intent.position == step.at + 1
 
 
 def _outcome(step: ModelStep) -> str:

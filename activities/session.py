@@ -1,5 +1,6 @@
 """The session's own facts: its beginning, what it is asked, its end."""
 
+import asyncio
 from typing import Protocol
 
 from temporalio import activity
@@ -10,12 +11,18 @@ from activities.journal import Author, Journal
 from activities.steps import InThread, Learned, OpenSession, Tell
 from activities.views import Views
 from eventlog.canonical import digest_of
+from eventlog.custom import RefusedEvent
 from eventlog.events import AnyEvent, Mark, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
 from eventlog.log import NO_STREAM, AlreadyAppended, Appended, EventLog, IdConflict, VersionConflict
+from eventlog.vocabulary import Vocabulary
 from llm.messages import ModelTerms
+from policy.files import Policies, UnknownPolicy
+from policy.judge import Judge
+from policy.mistakes import InvalidFile
+from policy.rules import Policy
 from projections.answer import schema_problem
 from projections.decide import decide, refusal
-from projections.requests import Approve, Deny, Pause, Request, Resume, Say, StartSession, Terminate
+from projections.requests import Approve, Deny, Pause, Record, Request, Resume, Say, StartSession, Terminate
 from projections.session import SESSION, Session
 from projections.transcript import TRANSCRIPT, Transcript, check_answer, final_answer
 from tools.toolbox import Toolbox, UnknownTool, Unplanned
@@ -41,12 +48,22 @@ class Defaults(Protocol):
 class SessionActivities:
     """Writes what is asked of a session into its stream."""
 
-    def __init__(self, log: EventLog, views: Views, toolbox: Toolbox, defaults: Defaults) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        views: Views,
+        toolbox: Toolbox,
+        defaults: Defaults,
+        vocabulary: Vocabulary,
+        policies: Policies,
+    ) -> None:
         self._log = log
-        self._journal = Journal(log)
+        self._journal = Journal(log, views)
         self._views = views
         self._toolbox = toolbox
         self._defaults = defaults
+        self._vocabulary = vocabulary
+        self._policies = policies
 
     @activity.defn
     async def open_session(self, opening: OpenSession) -> Session:
@@ -68,7 +85,7 @@ class SessionActivities:
 
     async def _open(self, opening: OpenSession) -> Session:
         step: InThread = opening
-        event = self._beginning(opening)
+        event = self._beginning(opening, await asyncio.to_thread(self._policy, opening.start))
         author = Author(opening.start.tenant, opening.start.principal)
         outcome = await self._journal.append(step, "session/started", event, author, NO_STREAM)
         if isinstance(outcome, VersionConflict):
@@ -90,7 +107,7 @@ class SessionActivities:
     async def _try(self, tell: Tell) -> Learned | None:
         """Decide on the newest state, and append if nobody has changed it since."""
         seen = await self._views.read(SESSION, tell.stream, lambda session: session)
-        event = self._mistaken(seen.value, tell.request) or decide(seen.value, tell.request)
+        event = self._decided(seen.value, tell.request)
         if event is None:
             return Learned(refused=refusal(seen.value, tell.request))
         event = await self._completed(tell, event)
@@ -111,7 +128,16 @@ class SessionActivities:
         event = UserMessageAdded(message=start.message, attachments=start.attachments, sender=start.principal)
         await self._journal.append(step, f"message/first/{digest_of(event.model_dump())}", event, author)
 
-    def _beginning(self, opening: OpenSession) -> SessionStarted:
+    def _policy(self, start: StartSession) -> Policy | None:
+        """The policy in force: what the settings name, and what the starter chose above it."""
+        try:
+            return self._policies.in_force(start.policy)
+        except UnknownPolicy as error:
+            raise ApplicationError(str(error), type="UnknownPolicy", non_retryable=True) from error
+        except InvalidFile as error:
+            raise ApplicationError(str(error), type="InvalidPolicy", non_retryable=True) from error
+
+    def _beginning(self, opening: OpenSession, policy: Policy | None) -> SessionStarted:
         start = opening.start
         if start.result_schema is not None and (problem := schema_problem(start.result_schema)):
             raise ApplicationError(f"result_schema: {problem}", type="InvalidStart", non_retryable=True)
@@ -119,13 +145,16 @@ class SessionActivities:
             tools = self._toolbox.terms(start.tools)
         except UnknownTool as error:
             raise ApplicationError(str(error), type="UnknownTool", non_retryable=True) from error
+        model = start.model or self._defaults.model
+        if policy is not None and (problem := Judge(policy).refuses_model(model.name, start.tenant)):
+            raise ApplicationError(problem, type="DeniedByPolicy", non_retryable=True)
         return SessionStarted(
             thread_id=opening.thread_id,
             started_at=opening.started_at,
             tenant=start.tenant,
             principal=start.principal,
             mode=start.mode,
-            model=start.model or self._defaults.model,
+            model=model,
             system=start.system or self._defaults.system,
             tools=tools,
             limits=start.limits,
@@ -133,7 +162,19 @@ class SessionActivities:
             idle_timeout=start.idle_timeout,
             result_schema=start.result_schema,
             initial_context=start.initial_context,
+            policy=policy.recorded() if policy is not None else None,
         )
+
+    def _decided(self, session: Session, request: Request) -> AnyEvent | None:
+        """The fact the request makes, by the session, the tools and the plugins' events together."""
+        if not isinstance(request, Record):
+            return self._mistaken(session, request) or decide(session, request)
+        try:
+            written = self._vocabulary.parse(request.type, request.data, request.version).written()
+        except RefusedEvent as error:
+            problem = refusal(session, request) or str(error)
+            return RequestIgnored(request=request.request, by=request.by, problem=problem)
+        return decide(session, request.model_copy(update={"data": written.data, "version": written.schema_version}))
 
     def _mistaken(self, session: Session, request: Request) -> RequestIgnored | None:
         """The record of an approval whose edited arguments the tool cannot take."""
@@ -175,7 +216,7 @@ def _sender(request: Request) -> str | None:
             return request.approver
         case Say():
             return request.sender
-        case Pause() | Resume() | Terminate():
+        case Pause() | Resume() | Terminate() | Record():
             return request.by
         case _:
             return None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializerFunctionWrapHandler, field_serializer, model_serializer
 from temporalio import activity
 
 from eventlog.events import Mark
@@ -34,6 +34,11 @@ class OpenSession(InThread):
     started_at: datetime
     start: StartSession
 
+    @field_serializer("start")
+    def _as_given(self, start: StartSession) -> JsonObject:
+        """Temporal keeps it for ever: what nobody asked for is not written."""
+        return start.model_dump(exclude_defaults=True)
+
 
 class ModelStep(InThread):
     """Ask the model, showing it the log up to `at`."""
@@ -48,6 +53,12 @@ class ToolStep(InThread):
     step: int
     """The model's reply that asked for the call: ids of calls need be unique in one reply only."""
     call: str
+    at: int | None = None
+    """The position up to which the process knows the stream."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
+        return {name: value for name, value in handler(self).items() if value is not None}
 
 
 CRASHED = "Crashed"

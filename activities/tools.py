@@ -1,8 +1,10 @@
 """The tool call: look, ask, intend, act, record."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -11,28 +13,41 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempt import Pulse, attempting
 from activities.journal import Author, Intent, Journal
+from activities.records import Records
 from activities.retry import pause_before, try_again
+from activities.rulings import Rulings, risk_of
 from activities.spans import tool_span
 from activities.steps import CRASHED, Learned, ToolStep
+from activities.underway import Underway
 from activities.views import Views
 from eventlog.events import (
     AnyEvent,
     ApprovalRequested,
     Mark,
+    PolicyDecided,
+    SessionStarted,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
     ToolExecutionRequested,
+    UnknownEvent,
 )
 from eventlog.log import EntryRejected, EventLog
+from policy.judge import AUTHOR
+from projections.session import SESSION, Session
 from projections.tool_calls import TOOL_CALLS, OpenCall, ToolCalls
 from tools.context import ToolContext
-from tools.toolbox import Failed, Planned, Question, Succeeded, Toolbox, ToolResult, Unplanned
+from tools.toolbox import CHANGED, Failed, Planned, Question, Succeeded, Toolbox, ToolResult, Unplanned
 
 UNKNOWN = (
     "The process that ran this call died before it could say what became of it. It may have happened or not. "
     "It was not run again."
 )
+DENIED = "denied_by_policy"
+TOO_LATE = "It was not run: before it could begin, it had been given up or the session had been ended."
+
+STANDSTILL = 4.0
+"""Seconds after which somebody else may have taken this process for dead: half of the silence that makes them do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +58,112 @@ class Attempt:
     call: OpenCall
     planned: Planned
     author: Author
+    seen: int
+    """The position up to which the stream was read when the call was looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An open call, as the stream's end has it."""
+
+    call: OpenCall
+    author: Author
+    terms: SessionStarted | None
+    spent: Decimal | None
+    """US dollars for the session's replies so far."""
+    seen: int = -1
+    """The position up to which the stream was read."""
 
 
 class ToolActivities:
     """Runs tools on behalf of threads."""
 
     def __init__(self, log: EventLog, views: Views, toolbox: Toolbox, workspace: Path) -> None:
-        self._journal = Journal(log)
+        self._journal = Journal(log, views)
         self._views = views
         self._toolbox = toolbox
         self._workspace = workspace
+        self._underway = Underway()
+        self._rulings = Rulings()
 
     @activity.defn
     async def run_tool(self, step: ToolStep) -> Learned:
         """Bring the call to its outcome, or to the question a person must answer first."""
         async with attempting() as pulse:
-            return await self._run_tool(step, pulse)
+            key = (step.stream, step.step, step.call)
+            return await self._underway.bring_to_end(key, partial(self._run_tool, step, pulse))
 
     async def _run_tool(self, step: ToolStep, pulse: Pulse) -> Learned:
-        known = await self._journal.find(step, _key(step, "outcome"))
-        if known is not None:
-            return Learned(marks=(Mark.of(known.position, known.event),))
-        call, author = await self._look(step)
+        found = await self._look(step, step.at if activity.info().attempt == 1 else None)
+        if found is None:
+            return await self._recall(step)
+        call = found.call
         _refuse_endless_crashes(call)
         plan = self._toolbox.plan(call.name, call.arguments_to_run, call.allowed)
         if isinstance(plan, Unplanned):
-            return await self._settle(step, _failed(call, Failed(plan.kind, plan.problem)), author)
-        if plan.question is not None and call.approver is None:
-            return await self._question(step, call, plan, plan.question, author)
-        return await self._execute(Attempt(step, call, plan, author), pulse)
+            return await self._settle(step, _not_made(found, Failed(plan.kind, plan.problem)), found.author)
+        if _has_drifted(plan, found.terms):
+            return await self._settle(step, _not_made(found, Failed("tool_changed", CHANGED)), found.author)
+        found, decided = await self._decide(step, found, plan)
+        if decided is not None and decided.decision == "deny":
+            return await self._settle(step, _failed(call, Failed(DENIED, decided.reason)), found.author)
+        question = self._asked(plan, decided, found)
+        if question is not None and call.approver is None:
+            return await self._question(step, call, plan, question, found.author)
+        return await self._execute(Attempt(step, call, plan, found.author, found.seen), pulse)
 
-    async def _look(self, step: ToolStep) -> tuple[OpenCall, Author]:
-        def see(calls: ToolCalls) -> tuple[OpenCall, Author]:
+    async def _decide(self, step: ToolStep, found: Found, planned: Planned) -> tuple[Found, PolicyDecided | None]:
+        """What the session's policy says, decided once and recorded before anything follows from it.
+
+        What was decided stands, whatever the clock says now; other arguments, as an approver may put in the place of
+        the model's, are decided anew. A call that is begun was decided before.
+        """
+        call, decided = found.call, found.call.decided
+        if found.terms is None or found.terms.policy is None or call.intent is not None:
+            return found, None
+        if decided is not None and decided.digest == planned.digest:
+            return found, decided
+        ruling = self._rulings.rule(found.terms, call, planned, found.spent)
+        if ruling is None:
+            return found, None
+        key = _key(step, f"policy/{planned.digest}")
+        written = await self._journal.settle(step, key, ruling, found.author)
+        following = found.author.because(self._journal.id_of(step, key))
+        seen = written.position if written.position == found.seen + 1 else found.seen
+        recorded = written.event if isinstance(written.event, PolicyDecided) else ruling
+        return replace(found, author=following, seen=seen), recorded
+
+    def _asked(self, planned: Planned, decided: PolicyDecided | None, found: Found) -> Question | None:
+        """What a person must be asked: what the tool's author wants asked, in the policy's words where it asks too."""
+        question = planned.question
+        if decided is None or decided.decision != "ask":
+            return question
+        if question is not None:
+            return question if decided.layer == AUTHOR else replace(question, reason=decided.reason)
+        title = self._toolbox.title(planned.name, planned.arguments)
+        return Question(title, decided.reason, risk_of(found.terms, planned.name) or "medium")
+
+    async def _look(self, step: ToolStep, least: int | None = None) -> Found | None:
+        """The call as the stream has it at its end, or at least as far as the process knows the stream.
+
+        None where the call is not open, that is, may have its outcome.
+        """
+
+        def see(calls: ToolCalls) -> Found | None:
             call = calls.open.get(step.call)
-            if call is None:
-                raise ApplicationError(f"no call {step.call!r} is open", type="NoSuchCall", non_retryable=True)
-            return call, Author(calls.tenant, calls.principal, call.cause)
+            if call is None or call.step != step.step:
+                return None
+            return Found(call, Author(calls.tenant, calls.principal, call.cause), calls.terms, calls.spent)
 
-        return (await self._views.read(TOOL_CALLS, step.stream, see)).value
+        found = await self._views.read(TOOL_CALLS, step.stream, see, least=least)
+        return None if found.value is None else replace(found.value, seen=found.position)
+
+    async def _recall(self, step: ToolStep) -> Learned:
+        """The outcome that the log has already."""
+        known = await self._journal.find(step, _key(step, "outcome"))
+        if known is None:
+            raise ApplicationError(f"no call {step.call!r} is open", type="NoSuchCall", non_retryable=True)
+        return Learned(marks=(Mark.of(known.position, known.event),))
 
     async def _question(
         self, step: ToolStep, call: OpenCall, planned: Planned, question: Question, author: Author
@@ -104,8 +187,17 @@ class ToolActivities:
             return await self._settle(
                 attempt.step, _failed(attempt.call, Failed("approval_mismatch", problem)), attempt.author
             )
+        looked = time.monotonic()
         intent = await self._intend(attempt)
-        attempt = Attempt(attempt.step, attempt.call, attempt.planned, attempt.author.because(intent.id))
+        attempt = replace(attempt, author=attempt.author.because(intent.id))
+        if not _is_next(intent, attempt):
+            found = await self._look(attempt.step)
+            if found is None:
+                return await (self._give_up(attempt) if intent.fresh else self._recall(attempt.step))
+            if not intent.fresh:
+                _refuse_endless_crashes(found.call)
+        if await self._is_too_late(attempt, intent, time.monotonic() - looked):
+            return await self._give_up(attempt)
         began = time.monotonic()
         result = await self._act(attempt, intent, pulse)
         return await self._record(attempt, result, round((time.monotonic() - began) * 1000))
@@ -120,17 +212,51 @@ class ToolActivities:
         )
         return await self._journal.intend(attempt.step, _key(attempt.step, "intent"), event, attempt.author)
 
+    async def _is_too_late(self, attempt: Attempt, intent: Intent, took: float) -> bool:
+        """Whether the call was given up or settled, or its session ended, while its intent was being declared.
+
+        A process may stand still there for as long as it likes, also when the intent stands already. Nearly always
+        nothing was written in between, as the intent's position tells, and no time has passed: then nothing is read.
+        """
+        if not intent.fresh or attempt.planned.effect != "unsafe":
+            return False
+        if _is_next(intent, attempt) and took < STANDSTILL:
+            return False
+
+        def see(session: Session) -> bool:
+            ended = session.terminating or session.exceeded or session.completed is not None
+            return bool(ended) or attempt.call.id not in session.pending or session.steps != attempt.step.step
+
+        return (await self._views.read(SESSION, attempt.step.stream, see)).value
+
+    async def _give_up(self, attempt: Attempt) -> Learned:
+        """The outcome that stands already, or that it was not run."""
+        return await self._settle(attempt.step, _failed(attempt.call, Failed("too_late", TOO_LATE)), attempt.author)
+
     async def _act(self, attempt: Attempt, intent: Intent, pulse: Pulse) -> ToolResult | None:
         """The tool's result; None where nobody can know it."""
-        context = self._context(attempt, intent.id, pulse)
+        records = Records(partial(self._write, attempt))
+        context = self._context(attempt, intent.id, pulse, records)
         with tool_span(attempt.planned, attempt.call.id) as span:
             again = intent.fresh or attempt.planned.effect != "unsafe"
             make = self._toolbox.run if again else self._toolbox.reconcile
-            result = await make(attempt.planned, context)
+            try:
+                result = await make(attempt.planned, context)
+            finally:
+                records.close()
             span.tell(result)
+        await records.written()
         return result
 
-    def _context(self, attempt: Attempt, intent: UUID, pulse: Pulse) -> ToolContext:
+    async def _write(self, attempt: Attempt, key: str, event: UnknownEvent) -> None:
+        """Write what the tool recorded, but for secrets; where an attempt before said otherwise, its word stands."""
+        event = event.model_copy(update={"data": self._toolbox.strike(event.data)})
+        written = await self._journal.settle(attempt.step, _key(attempt.step, f"event/{key}"), event, attempt.author)
+        if written.event != event:
+            told = {"call_id": attempt.call.id, "event_type": event.type_name, "position": written.position}
+            activity.logger.warning("recorded_otherwise_before", extra=told)
+
+    def _context(self, attempt: Attempt, intent: UUID, pulse: Pulse, records: Records) -> ToolContext:
         return ToolContext(
             thread_id=attempt.step.thread_id,
             call_id=attempt.call.id,
@@ -140,6 +266,7 @@ class ToolActivities:
             attempt=activity.info().attempt,
             workspace=self._workspace,
             heartbeat=pulse.note,
+            record=records.take,
         )
 
     async def _record(self, attempt: Attempt, result: ToolResult | None, duration_ms: int) -> Learned:
@@ -197,10 +324,28 @@ def _refuse_endless_crashes(call: OpenCall) -> None:
         raise ApplicationError(f"the worker died under {call.title}", type=CRASHED, non_retryable=True)
 
 
+def _is_next(intent: Intent, attempt: Attempt) -> bool:
+    """Whether the intent, new, stands right after what was read: then nothing was written since, and no outcome."""
+    return intent.fresh and intent.position == attempt.seen + 1
+
+
 def _changed_since_asked(attempt: Attempt) -> bool:
     """Whether an approval was given for other arguments than would be run, and not by the approver's own edit."""
     call = attempt.call
     return call.approver is not None and call.edited is None and call.digest != attempt.planned.digest
+
+
+def _has_drifted(planned: Planned, terms: SessionStarted | None) -> bool:
+    """Whether another program's tool is not what the session agreed to when it began."""
+    agreed = {each.name: each.digest for each in terms.tools} if terms else {}
+    return planned.agreed is not None and agreed.get(planned.name) != planned.agreed
+
+
+def _not_made(found: Found, failed: Failed) -> ToolExecutionFailed | ToolExecutionOutcomeUnknown:
+    """The outcome of a call that cannot be made: where one that is not safe was begun, nobody knows what became of it."""
+    call, terms = found.call, found.terms.tools if found.terms else ()
+    unsafe = all(each.effect == "unsafe" for each in terms if each.name == call.name)
+    return _unknown(call, f"{UNKNOWN} {failed.problem}") if call.intent and unsafe else _failed(call, failed)
 
 
 def _failed(call: OpenCall, failed: Failed) -> ToolExecutionFailed:

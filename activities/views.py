@@ -1,5 +1,7 @@
 """Views of threads, kept warm: each is continued from where it was left, so that a read costs only what is new.
 
+What this process writes itself continues them too, so that a thread which stays with one worker is hardly ever read.
+
 What is kept is bounded by the memory it takes, as `View.weight` estimates it. The least recently read view goes first;
 the one just read stays in any case, or a thread beyond the bound would be read whole at every step.
 """
@@ -13,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from activities.view import View
-from eventlog.log import NO_STREAM, EventLog
+from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import StreamName
 from projections.fold import Projection
 
@@ -53,6 +55,8 @@ class Views:
         self._keeper = keeper
         self._capacity = capacity
         self._views: OrderedDict[tuple[StreamName, str, int], View] = OrderedDict()
+        self._kinds: set[tuple[str, int]] = set()
+        """The projections that were ever read, by name and version."""
         self._weight = 0
 
     @property
@@ -61,9 +65,15 @@ class Views:
         return self._weight
 
     async def read(
-        self, projection: Projection[S], stream: StreamName, see: Callable[[S], R], *, at: int | None = None
+        self,
+        projection: Projection[S],
+        stream: StreamName,
+        see: Callable[[S], R],
+        *,
+        at: int | None = None,
+        least: int | None = None,
     ) -> Seen[R]:
-        """`see` of the view at position `at`, or now.
+        """`see` of the view at position `at`, or now; one that has come as far as `least` is recent enough.
 
         `see` is called before anybody else may continue the view: it must not keep the state itself.
         """
@@ -71,16 +81,29 @@ class Views:
         async with view.lock:
             passed = at is not None and at < view.position
             shown = View.of(projection, stream) if passed else view
-            await self._continue(shown, at)
+            if least is None or shown.position < least:
+                await self._continue(shown, at)
             seen = Seen(see(shown.state), shown.position, shown.last_id)
         self._weigh(view)
         if self._keeper is not None:
             self._keeper.offer(view)
         return seen
 
+    def learn(self, recorded: Recorded) -> None:
+        """Continue the views that stand right before this event, which was just written here.
+
+        An append tells neither the global position nor the database's clock: no view that is read here looks at them.
+        """
+        for name, version in self._kinds:
+            view = self._views.get((recorded.stream, name, version))
+            if view is not None and view.position == recorded.position - 1 and not view.lock.locked():
+                view.take([recorded])
+                self._weigh(view)
+
     def _warm(self, projection: Projection[S], stream: StreamName) -> View:
         view = View.of(projection, stream)
         view = self._views.setdefault(view.key, view)
+        self._kinds.add(view.key[1:])
         self._views.move_to_end(view.key)
         return view
 

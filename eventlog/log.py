@@ -12,7 +12,7 @@ An append answers with an outcome, not an exception: only the caller knows wheth
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from uuid import UUID
@@ -51,6 +51,8 @@ class Recorded:
     event: AnyEvent
     metadata: Metadata
     """May be given as what reads it: then it is read when it is first asked for, and may raise `LogCorrupted`."""
+    size: int = field(default=0, compare=False)
+    """Characters of JSON the event was read from; 0 where it was not."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class Recorded:
         time: datetime,
         event: AnyEvent,
         metadata: Metadata | Callable[[], Metadata],
+        size: int = 0,
     ) -> None:
         fields = self.__dict__  # past the lock of a frozen class, in less than half the time its own `__init__` takes
         fields["id"] = id
@@ -70,6 +73,7 @@ class Recorded:
         fields["time"] = time
         fields["event"] = event
         fields["_read_metadata" if callable(metadata) else "metadata"] = metadata
+        fields["size"] = size
 
     if not TYPE_CHECKING:  # it would make every name an attribute
 
@@ -86,6 +90,8 @@ class Appended:
     """The event is durable, and this call wrote it."""
 
     position: int
+    size: int = field(default=0, compare=False)
+    """Characters of JSON it was written as; 0 where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,13 @@ class EventLog(Protocol):
 
     def read_category(self, category: Category, start: int = 1, end: int | None = None) -> AsyncIterator[Recorded]:
         """Every event of a category from global position `start` (inclusive), in order, up to now."""
+        ...
+
+    async def streams(self, category: Category) -> Sequence[StreamName]:
+        """Every stream of a category, in the order in which they began, whatever is written in them.
+
+        Other programs may have given theirs names that no thread has.
+        """
         ...
 
     async def find(self, id_: UUID) -> Recorded | None:

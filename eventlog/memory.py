@@ -68,7 +68,7 @@ class MemoryEventLog:
         rows.append(row)
         self._rows.append(row)
         self._ids[id_] = row
-        return Appended(row.position)
+        return Appended(row.position, len(row.data or ""))
 
     def read(self, stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Recorded]:
         """The events of a stream; see `EventLog.read`."""

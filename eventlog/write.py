@@ -36,18 +36,22 @@ class Write:
         encoded = self.encoded
         return (str(self.id), self.stream, encoded.type, self.stored, encoded.metadata, self.expected_version)
 
+    def appended(self, position: int) -> Appended:
+        """It stands there now, and it was this write that put it there."""
+        return Appended(position, len(self.encoded.data))
+
     def outcome(self, recorded: Recorded) -> Outcome:
         """What it means that this event stands under the id."""
         if recorded.stream != self.stream or not same_content(self.encoded, recorded):
             return IdConflict(recorded)
         if self.in_doubt and same_writing(self.encoded, recorded):
-            return Appended(recorded.position)
+            return self.appended(recorded.position)
         return AlreadyAppended(recorded)
 
     def answer(self, outcome: str, version: int, found: Row) -> Outcome:
         """What a row that `queries.APPEND_BATCH` answers with means. Raises `LogCorrupted`."""
         if outcome == "appended":
-            return Appended(version)
+            return self.appended(version)
         if outcome == "conflict" and self.expected_version is not None:
             return VersionConflict(self.expected_version, version)
         return self.outcome(decode(found))

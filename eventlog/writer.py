@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from eventlog.artifacts.overflow import Overflow
 from eventlog.encoding import Row
-from eventlog.log import Appended, EntryRejected, LogError, LogMisconfigured, LogUnavailable, Outcome, VersionConflict
+from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailable, Outcome, VersionConflict
 from eventlog.lookup import find, version
 from eventlog.queries import APPEND_BATCH, MAY_APPEND_BATCH, WRITE
 from eventlog.sqlstate import ConnectionLost, HeldUp, Refused
@@ -53,7 +53,7 @@ class Writer:
             raise
         except Refused as refused:
             return await self._explain(write, refused)
-        return Appended(position)
+        return write.appended(position)
 
     async def _explain(self, write: Write, refused: Refused) -> Outcome:
         """Why the database refused: somebody has the id, or wrote first, or else its own words."""

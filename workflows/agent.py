@@ -189,7 +189,8 @@ class AgentWorkflow(Doors):
             self._learn(learned)
 
     async def _execute(self, call: PendingCall, terms: ToolTerms | None) -> Learned:
-        step = ToolStep(started_ms=self.session.started_ms, step=self.session.steps, call=call.id)
+        session = self.session
+        step = ToolStep(started_ms=session.started_ms, step=session.steps, call=call.id, at=session.position)
         run, title = ToolActivities.run_tool, call.title
         if terms is not None and terms.quick:
             quick = quick_options(terms.timeout, terms.attempts)

@@ -1,7 +1,7 @@
 """What the Temporal Web UI and `temporal workflow list` show of a session: search attributes and current details."""
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from projections.session import PendingCall, Session
@@ -15,18 +15,19 @@ class Face:
     """Shows a session to people who look at Temporal; writes history only when something changed."""
 
     def __init__(self) -> None:
-        self._shown: tuple[str, str, int] | None = None
+        self._shown: tuple[SearchAttributeUpdate[str] | SearchAttributeUpdate[int], ...] = ()
 
     def show(self, session: Session) -> None:
         """Bring what is shown up to date."""
         workflow.set_current_details(details(session))
-        now = (session.status, session.tenant, len(session.waiting_for_answer))
-        if now == self._shown:
-            return
-        self._shown = now
-        workflow.upsert_search_attributes(
-            [STATUS.value_set(now[0]), TENANT.value_set(now[1]), PENDING.value_set(now[2])]
+        now = (
+            STATUS.value_set(session.status),
+            TENANT.value_set(session.tenant),
+            PENDING.value_set(len(session.waiting_for_answer)),
         )
+        if news := [each for each in now if each not in self._shown]:
+            self._shown = now
+            workflow.upsert_search_attributes(news)
 
 
 def details(session: Session) -> str:

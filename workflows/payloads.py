@@ -5,6 +5,7 @@ it, and pydantic neither reads nor writes it; but what cannot be read or written
 """
 
 import json
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +28,8 @@ class LenientJson(PydanticJSONPlainPayloadConverter):
     """Reads and writes every JSON there is, and leaves it to the types to refuse what they cannot hold."""
 
     def to_payload(self, value: Any) -> Payload | None:
-        """The value as JSON."""
+        """The value as JSON; of a dataclass, what differs from its defaults: Temporal keeps it for ever."""
+        value = _said(value)
         try:
             payload = super().to_payload(value)
         except PydanticSerializationError:
@@ -53,6 +55,16 @@ class PayloadConverter(CompositePayloadConverter):
         super().__init__(
             *(LenientJson() if isinstance(each, JSONPlainPayloadConverter) else each for each in converters)
         )
+
+
+def _said(value: Any) -> Any:
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    return {each.name: said for each in fields(value) if (said := getattr(value, each.name)) != _default(each)}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _plain(value: Any) -> Any:

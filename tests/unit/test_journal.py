@@ -6,6 +6,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.journal import Author, Intent, Journal
 from activities.steps import InThread
+from activities.views import Views
 from eventlog.events import SessionPaused
 from eventlog.log import Entry, LogUnavailable, Outcome
 from eventlog.memory import MemoryEventLog
@@ -34,7 +35,7 @@ async def intend(log: MemoryEventLog, attempt: int) -> Intent:
     """Declare an intention in this attempt."""
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
-    intent: Intent = await environment.run(Journal(log).intend, STEP, "key", EVENT, Author())
+    intent: Intent = await environment.run(Journal(log, Views(log)).intend, STEP, "key", EVENT, Author())
     return intent
 
 

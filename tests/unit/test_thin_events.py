@@ -26,6 +26,10 @@ def content_fields(kind: type[Any]) -> dict[str, object]:
     }
 
 
+LATER = {"SessionStarted": {"policy": {"layers": "CONTENT"}}}
+"""Content of fields that came after their class's example was released."""
+
+
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_mark_holds_no_content(kind: type[Any]) -> None:
     """The JSON that goes through Temporal has none of it, for every class."""
@@ -38,12 +42,12 @@ def test_a_mark_holds_no_content(kind: type[Any]) -> None:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_content_is_replaced(kind: type[Any]) -> None:
     """Every field marked as content holds some in its example, and nothing in the thin event."""
-    event = recorded(kind.__name__).event
-    whole, thinned = event.model_dump(), thin(event).model_dump()
+    event = recorded(kind.__name__).event.model_copy(update=LATER.get(kind.__name__, {}))
+    whole, thinned = event.model_dump(), thin(event)
     for name, empty in content_fields(kind).items():
         assert whole[name] != empty
-        assert isinstance(whole[name], int) or "CONTENT" in json.dumps(whole[name])
-        assert thinned[name] == empty
+        assert isinstance(whole[name], int) or name == "tool_name" or "CONTENT" in json.dumps(whole[name])
+        assert getattr(thinned, name) == empty
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -97,6 +101,37 @@ def test_marks_of_an_old_shape_are_brought_up_to_date(monkeypatch: pytest.Monkey
     monkeypatch.setattr(upcasting, "UPCASTS", steps)
     mark = Mark.of(7, SessionPaused(by="ana", reason="CONTENT"))
     written = json.loads(mark.model_dump_json())
-    assert written["event"] == {"type": "SessionPaused", "version": 3, "by": "ana"}
+    assert written == {"position": 7, "type": "SessionPaused", "version": 3, "by": "ana"}
     for old in ({"user": "ana"}, {"version": 2, "who": "ana"}, {"version": 3, "by": "ana"}):
+        assert Mark.model_validate({"position": 7, "type": "SessionPaused", **old}) == mark
         assert Mark.model_validate({"position": 7, "event": {"type": "SessionPaused", **old}}) == mark
+
+
+def test_what_0_1_0_said_of_a_tool_needs_no_saying() -> None:
+    """It named the tool in the mark of its result; read today, that is the mark of today."""
+    event = recorded("ToolExecutionCompleted").event
+    said = thin(event).model_dump(exclude={"result", "execution_time_ms"})
+    assert Mark.model_validate({"position": 7, "event": {**said, "tool_name": "look"}}) == Mark.of(7, event)
+
+
+def test_a_mark_says_only_what_is_not_taken_for_granted() -> None:
+    """A reply that calls one tool needs no more than this in Temporal's history."""
+    event = recorded("LLMResponseReceived").event
+    assert isinstance(event, LLMResponseReceived)
+    plain = event.model_copy(update={"stop_reason": "tool_use", "final": False, "cost_usd": None})
+    written = json.loads(Mark.of(7, plain).model_dump_json())
+    assert set(written) == {"position", "type", "step", "at", "tool_calls", "token_usage"}
+    assert all(set(call) == {"id", "name", "title"} for call in written["tool_calls"])
+    assert set(written["token_usage"]) <= {"input", "output", "cache_read", "cache_write"}
+
+
+def test_a_mark_written_by_0_1_0_is_read() -> None:
+    """It said more, and called some things by longer names."""
+    call = {"id": "call_1", "name": "look", "arguments": {}, "title": "look a"}
+    reply = {"step": 1, "at": 1, "tool_calls": [call], "stop_reason": "tool_use", "final": False, "cost_usd": None}
+    usage = {"input_tokens": 3, "output_tokens": 4}
+    old = {"position": 3, "event": {"type": "LLMResponseReceived", **reply, "token_usage": usage}}
+    mark = Mark.model_validate(old)
+    assert isinstance(mark.event, LLMResponseReceived)
+    assert (mark.event.token_usage.total, mark.event.tool_calls[0].title, mark.event.final) == (7, "look a", False)
+    assert Mark.model_validate_json(mark.model_dump_json()) == mark

@@ -128,3 +128,30 @@ async def test_the_garbage_collector_wakes_whatever_happens(log: MemoryEventLog,
     with pytest.raises(LogCorrupted):
         await Views(log).read(Witness().projection(), stream, lambda count: count)
     assert gc.isenabled()
+
+
+async def test_what_was_written_here_is_not_read_again(log: MemoryEventLog, stream: StreamName) -> None:
+    """An event that follows right on a view continues it; one that does not is left to be read in its turn."""
+    witness, views = Witness(), Views(log)
+    await write(log, stream, 10)
+    await views.read(witness.projection(), stream, lambda count: count)
+    await write(log, stream, 3)
+    told = [each async for each in log.read(stream, 10)]
+    for each in (told[0], told[2], told[0]):
+        views.learn(each)
+    assert (await views.read(witness.projection(), stream, lambda count: count, least=10)).position == 10
+    assert (await views.read(witness.projection(), stream, lambda count: count, least=11)).position == 12
+    assert witness.positions == list(range(13))
+
+
+async def test_views_of_other_streams_learn_nothing(log: MemoryEventLog, stream: StreamName) -> None:
+    """An event is its own stream's, and a stream that nobody has read has no view of it."""
+    witness, views = Witness(), Views(log)
+    await write(log, stream, 1)
+    await views.read(witness.projection(), stream, lambda count: count)
+    other = stream_of(new_thread_id())
+    await write(log, other, 2, first=100)
+    for each in [each async for each in log.read(other)]:
+        views.learn(each)
+    assert witness.positions == [0]
+    assert (await views.read(witness.projection(), other, lambda count: count)).value == 2

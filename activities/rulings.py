@@ -1,0 +1,72 @@
+"""What a session's policy says of a call: the facts are gathered here, and the policy decides."""
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from temporalio.exceptions import ApplicationError
+
+from eventlog.canonical import digest_of
+from eventlog.events import PolicyDecided, Risk, SessionStarted
+from llm.messages import JsonObject
+from policy.call import Call
+from policy.judge import Judge
+from policy.planned import completed
+from policy.rules import Policy, UnreadablePolicy
+from projections.tool_calls import OpenCall
+from tools.toolbox import Planned
+
+MOST_POLICIES = 64
+"""Compiled ones that are kept, as threads have few different ones."""
+
+
+class Rulings:
+    """The policies of sessions, applied."""
+
+    def __init__(self) -> None:
+        self._judges: OrderedDict[str, Judge] = OrderedDict()
+
+    def rule(
+        self, terms: SessionStarted, call: OpenCall, planned: Planned, spent: Decimal | None
+    ) -> PolicyDecided | None:
+        """What the session's policy says of the call now; None where it has nothing to say."""
+        digest, judge = self._judge(terms.policy)
+        facts = Call(
+            tool=planned.name,
+            tenant=terms.tenant,
+            principal=terms.principal,
+            model=terms.model.name,
+            time=datetime.now(UTC),
+            spent=spent,
+        )
+        verdict = judge.decide(completed(facts, planned, risk_of(terms, planned.name)))
+        if verdict.silent:
+            return None
+        return PolicyDecided(
+            call_id=call.id,
+            tool_name=planned.name,
+            digest=planned.digest,
+            decision=verdict.decision,
+            layer=verdict.layer,
+            rule=verdict.rule,
+            reason=verdict.reason,
+            policy=digest,
+        )
+
+    def _judge(self, recorded: JsonObject) -> tuple[str, Judge]:
+        """The policy, ready to decide. One that this code does not understand lets nothing run."""
+        digest = digest_of(recorded)
+        judge = self._judges.get(digest)
+        if judge is None:
+            try:
+                judge = self._judges[digest] = Judge(Policy.read(recorded))
+            except UnreadablePolicy as error:
+                raise ApplicationError(str(error), type="UnreadablePolicy", non_retryable=True) from error
+            while len(self._judges) > MOST_POLICIES:
+                self._judges.popitem(last=False)
+        return digest, judge
+
+
+def risk_of(terms: SessionStarted | None, name: str) -> Risk | None:
+    """What was agreed of the tool's risk when the session began."""
+    return next((tool.risk for tool in terms.tools if tool.name == name), None) if terms is not None else None

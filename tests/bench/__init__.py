@@ -1,0 +1,1 @@
+"""Whether what is measured is measured."""
