@@ -20,6 +20,7 @@ from eventlog.events import (
     SessionTerminationRequested,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
+    UnknownEvent,
     UserMessageAdded,
 )
 from projections.requests import (
@@ -30,6 +31,7 @@ from projections.requests import (
     GiveUpModel,
     GiveUpTool,
     Pause,
+    Record,
     Reject,
     Request,
     Resume,
@@ -63,7 +65,7 @@ def refusal(session: Session, request: Request) -> str | None:
             return request.problem
         case Close(reason="success" | "timeout"):
             return "something was said that has no answer yet" if session.owes_reply and not session.stalled else None
-        case Say() | Close():
+        case Say() | Record() | Close():
             return None
         case _:
             assert_never(request)
@@ -109,6 +111,8 @@ def _granted(session: Session, request: Request) -> AnyEvent | None:
             return SessionResumed(by=request.by)
         case Terminate():
             return SessionTerminationRequested(by=request.by, reason=request.reason)
+        case Record():
+            return UnknownEvent(type_name=request.type, data=request.data, schema_version=request.version or 1)
         case Trip():
             return BudgetExceeded(limit=request.limit, allowed=request.allowed, used=request.used)
         case GiveUpModel():
@@ -149,7 +153,7 @@ def _ignored(request: Request, problem: str) -> AnyEvent | None:
             )
         case Say():
             return RequestIgnored(request=request.request, by=request.sender, problem=problem)
-        case Pause() | Resume() | Terminate():
+        case Pause() | Resume() | Terminate() | Record():
             return RequestIgnored(request=request.request, by=request.by, problem=problem)
         case Reject():
             return RequestIgnored(request=request.name, by="unknown", problem=problem)

@@ -6,7 +6,7 @@ Every request can be written by hand, as the JSON of a Temporal signal: `{"call_
 import json
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from eventlog.events import CompletionReason, LimitName, Limits, Mode
 from llm.messages import Block, Frozen, JsonObject, ModelTerms
@@ -39,6 +39,11 @@ def _ends_some_day(limits: Limits) -> Limits:
 Attachment = Annotated[Block, AfterValidator(_attachable)]
 
 
+def _names(given: Any) -> Any:
+    """One name may stand alone."""
+    return (given,) if isinstance(given, str) else given
+
+
 class StartSession(Frozen):
     """Begin a session. Everything but the message has a default."""
 
@@ -59,6 +64,10 @@ class StartSession(Frozen):
     result_schema: JsonObject | None = None
     """A JSON Schema the final answer must fit; for tasks only."""
     initial_context: JsonObject | None = None
+    policy: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(), max_length=20, exclude_if=lambda names: not names
+    )
+    """Names of policies, laid over those that the worker's settings name: they can only make them stricter."""
     tenant: str = "default"
     principal: str = "anonymous"
 
@@ -130,6 +139,18 @@ class Terminate(Frozen):
     reason: str | None = None
 
 
+class Record(Frozen):
+    """Write an event of one's own into the stream: what happened elsewhere and belongs to the session."""
+
+    request: Literal["record"] = "record"
+    type: str
+    """As in the stream: `acme.InvoicePaid`."""
+    data: JsonObject
+    version: int | None = Field(default=None, ge=1)
+    """The version of the shape the data have; None is the newest."""
+    by: str = "anonymous"
+
+
 class Reject(Frozen):
     """Record that something was asked for in a form nobody understands."""
 
@@ -184,6 +205,18 @@ class Close(Frozen):
 
 
 Request: TypeAlias = Annotated[
-    Say | Approve | Deny | Pause | Resume | Terminate | Reject | Expire | Trip | GiveUpModel | GiveUpTool | Close,
+    Say
+    | Approve
+    | Deny
+    | Pause
+    | Resume
+    | Terminate
+    | Record
+    | Reject
+    | Expire
+    | Trip
+    | GiveUpModel
+    | GiveUpTool
+    | Close,
     Field(discriminator="request"),
 ]

@@ -23,6 +23,7 @@ from eventlog.events import (
     LLMCallRequested,
     LLMResponseReceived,
     Mode,
+    PolicyDecided,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
@@ -38,8 +39,10 @@ from eventlog.events import (
     ToolTerms,
     UnknownEvent,
     UserMessageAdded,
+    thin_terms,
 )
 from eventlog.log import Recorded
+from projections.codec import json_codec
 from projections.fold import Projection, changed
 
 Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
@@ -230,7 +233,7 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
             return changed(session, exceeded=event.limit)
         case SessionCompleted():
             return changed(session, completed=event.completion_reason)
-        case ErrorOccurred() | RequestIgnored() | StreamRepaired() | UnknownEvent():
+        case PolicyDecided() | ErrorOccurred() | RequestIgnored() | StreamRepaired() | UnknownEvent():
             return session
         case _:
             assert_never(event)
@@ -246,7 +249,7 @@ def _begun(session: Session, event: SessionStarted) -> Session:
         mode=event.mode,
         limits=event.limits,
         idle_timeout=event.idle_timeout,
-        tools={terms.name: terms for terms in event.tools},
+        tools={terms.name: thin_terms(terms) for terms in event.tools},
     )
 
 
@@ -306,4 +309,4 @@ def _evolve_recorded(session: Session, recorded: Recorded) -> Session:
     return evolve(session, recorded.position, recorded.event)
 
 
-SESSION: Projection[Session] = Projection("session", 1, Session, _evolve_recorded)
+SESSION: Projection[Session] = Projection("session", 1, Session, _evolve_recorded, json_codec(Session))

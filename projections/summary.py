@@ -11,6 +11,7 @@ from eventlog.events import (
     UserMessageAdded,
 )
 from eventlog.log import Recorded
+from projections.codec import json_codec
 from projections.fold import Projection
 from projections.session import SESSION, Session, Status
 from projections.usage import USAGE, Usage
@@ -116,8 +117,8 @@ def evolve(summary: Summary, recorded: Recorded) -> Summary:
         _after(summary, recorded),
         session=SESSION.evolve(summary.session, recorded),
         usage=USAGE.evolve(summary.usage, recorded),
-        first_at=summary.first_at or recorded.time,
-        last_at=recorded.time,
+        first_at=summary.first_at or recorded.metadata.at,
+        last_at=recorded.metadata.at,
     )
 
 
@@ -136,4 +137,4 @@ def _after(summary: Summary, recorded: Recorded) -> Summary:
             return summary
 
 
-SUMMARY: Projection[Summary] = Projection("summary", 1, Summary, evolve)
+SUMMARY: Projection[Summary] = Projection("summary", 2, Summary, evolve, json_codec(Summary))

@@ -1,10 +1,11 @@
 """What happened, for people: one line for every event, in order."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from eventlog.custom import NAME
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
@@ -16,6 +17,7 @@ from eventlog.events import (
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    PolicyDecided,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
@@ -32,6 +34,7 @@ from eventlog.events import (
 )
 from eventlog.log import Recorded
 from llm.messages import Block, text_of
+from projections.codec import json_codec
 from projections.fold import Projection
 
 LONGEST = 240
@@ -55,6 +58,10 @@ class Line:
     duration_ms: int | None = None
     """How long it took, where that is known."""
 
+    def saying(self, text: str) -> "Line":
+        """The same line with another text, unless that is empty."""
+        return replace(self, text=_one_line(text) or self.text)
+
 
 @dataclass(slots=True)
 class Timeline:
@@ -77,13 +84,14 @@ def evolve(timeline: Timeline, recorded: Recorded) -> Timeline:
 
 def _line(timeline: Timeline, recorded: Recorded) -> Line:
     event = recorded.event
-    start = timeline.lines[0].time if timeline.lines else recorded.time
+    time = recorded.metadata.at  # the writer's: an import gives a whole thread the database's time of one moment
+    start = timeline.lines[0].time if timeline.lines else time
     actor, text = _told(event, timeline.titles)
     return Line(
         position=recorded.position,
         kind=event.type_name if isinstance(event, UnknownEvent) else event.type,
-        time=recorded.time,
-        since_start=max(recorded.time - start, timedelta(0)),
+        time=time,
+        since_start=max(time - start, timedelta(0)),
         actor=_one_line(actor) or "nobody",
         text=_one_line(text) or "nothing",
         duration_ms=_duration(event),
@@ -134,6 +142,8 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
             return event.tool_name, f"failed ({event.kind}): {event.error_message}{again}"
         case ToolExecutionOutcomeUnknown():
             return event.tool_name, f"may have happened or not: {event.explanation}"
+        case PolicyDecided():
+            return "policy", _ruling(event, _title(event.call_id, event.tool_name, titles))
         case ApprovalRequested():
             return US, f"asks for approval ({event.risk} risk): {event.question}"
         case ApprovalGranted():
@@ -149,9 +159,16 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
         case StreamRepaired():
             return event.by, f"repaired the stream ({event.what}): {event.why}"
         case UnknownEvent():
-            return US, f"{event.type_name} {_json(event.data)}"
+            custom = NAME.fullmatch(event.type_name)
+            actor, name = (custom["namespace"], custom["name"]) if custom else (US, event.type_name)
+            return actor, f"{name} {_json(event.data)}"
         case _:
             assert_never(event)
+
+
+def _ruling(event: PolicyDecided, title: str) -> str:
+    by = f"rule {event.rule} of {event.layer}" if event.rule else event.layer
+    return f"says {event.decision} ({by}) to {title}: {event.reason}"
 
 
 def _reply(event: LLMResponseReceived) -> str:
@@ -196,4 +213,4 @@ def _one_line(text: str) -> str:
     return printable if len(printable) <= LONGEST and len(text) <= LONGEST * 4 else f"{printable[: LONGEST - 1]}…"
 
 
-TIMELINE: Projection[Timeline] = Projection("timeline", 1, Timeline, evolve)
+TIMELINE: Projection[Timeline] = Projection("timeline", 2, Timeline, evolve, json_codec(Timeline))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from eventlog.events import (
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    PolicyDecided,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
@@ -34,6 +36,7 @@ from eventlog.events import (
 from eventlog.log import Recorded
 from eventlog.metadata import Metadata
 from llm.messages import JsonObject
+from projections.codec import json_codec
 from projections.fold import Projection
 from projections.session import CallState, runnable_calls
 
@@ -69,6 +72,8 @@ class OpenCall:
     """Who declared that it is about to be made: run, activity and attempt."""
     failures: int = 0
     """Attempts that failed and may be followed by another."""
+    decided: PolicyDecided | None = None
+    """What the session's policy said of it last."""
 
     @property
     def arguments_to_run(self) -> JsonObject:
@@ -88,6 +93,8 @@ class ToolCalls:
     """Calls without an outcome, by id, in call order."""
     latest: tuple[ToolCall, ...] = ()
     """All calls of the last reply."""
+    spent: Decimal | None = Decimal(0)
+    """US dollars for all replies so far; None where the price of one is not known."""
 
     @property
     def tenant(self) -> str:
@@ -122,9 +129,11 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
         case SessionStarted():
             return replace(calls, terms=event)
         case LLMResponseReceived():
-            return _replied(calls, recorded.id, event)
+            return _replied(replace(calls, spent=_sum(calls.spent, event.cost_usd)), recorded.id, event)
         case LLMCallFailed(will_retry=False):
             return replace(calls, step=max(calls.step, event.step))
+        case PolicyDecided():
+            return _with_call(calls, recorded.id, event.call_id, decided=event)
         case ApprovalRequested():
             asked = {"digest": event.digest, "expires_at": event.expires_at}
             return _with_call(calls, recorded.id, event.call_id, state="asked", **asked)
@@ -163,6 +172,10 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             assert_never(event)
 
 
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
+
 def _replied(calls: ToolCalls, reply: UUID, event: LLMResponseReceived) -> ToolCalls:
     if event.step <= calls.step:
         return calls
@@ -192,4 +205,4 @@ def _with_call(calls: ToolCalls, cause: UUID, call_id: str, **changes: Any) -> T
     return replace(calls, open={**calls.open, call_id: replace(call, cause=cause, **changes)})
 
 
-TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 1, ToolCalls, evolve)
+TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 2, ToolCalls, evolve, json_codec(ToolCalls))

@@ -29,6 +29,7 @@ from eventlog.events import (
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    PolicyDecided,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
@@ -46,6 +47,7 @@ from eventlog.events import (
 from eventlog.log import Recorded
 from llm.messages import Message, ModelRequest, ToolSpec
 from projections.answer import check_answer as check_answer  # noqa: PLC0414 - offered beside `final_answer`
+from projections.codec import json_codec
 from projections.conversation import Entry, Reply, heard, new_reply, said
 from projections.fold import Projection
 from projections.session import ENDS_BADLY
@@ -92,14 +94,14 @@ class Transcript:
         return self.terms.principal if self.terms else "anonymous"
 
 
-def render(transcript: Transcript, specs: Sequence[ToolSpec]) -> ModelRequest:
-    """The request that shows the model this conversation."""
+def render(transcript: Transcript, specs: Sequence[ToolSpec], since: int = 0) -> ModelRequest:
+    """The request that shows the model this conversation, or what of it begins with the entry `since`."""
     if transcript.terms is None:
         raise NotStarted("there is no conversation to show: the stream has no SessionStarted")
     return ModelRequest(
         terms=transcript.terms.model,
         system=_system(transcript.terms),
-        messages=_messages(_shown(transcript)),
+        messages=_messages(_shown(transcript)[since:]),
         tools=tuple(specs),
     )
 
@@ -166,6 +168,7 @@ def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
             | ErrorOccurred()
             | RequestIgnored()
             | StreamRepaired()
+            | PolicyDecided()
             | UnknownEvent()
         ):
             pass
@@ -230,4 +233,15 @@ def _messages(entries: Sequence[Entry]) -> tuple[Message, ...]:
     )
 
 
-TRANSCRIPT: Projection[Transcript] = Projection("transcript", 1, Transcript, evolve)
+# -- in snapshots -----------------------------------------------------------------------------------
+
+
+def _with_last_reply(transcript: Transcript) -> Transcript:
+    """The last reply is one of the entries, and not one like it: its outcomes are added to it there."""
+    transcript.reply = next((entry for entry in reversed(transcript.entries) if isinstance(entry, Reply)), None)
+    return transcript
+
+
+TRANSCRIPT: Projection[Transcript] = Projection(
+    "transcript", 1, Transcript, evolve, json_codec(Transcript, leave_out=("reply",), restore=_with_last_reply)
+)

@@ -16,6 +16,7 @@ from eventlog.events import (
 )
 from eventlog.log import Recorded
 from llm.messages import TokenUsage
+from projections.codec import json_codec
 from projections.fold import Projection
 
 
@@ -142,4 +143,4 @@ def _with_tool(usage: Usage, name: str, tool: ToolUsage) -> Usage:
     return replace(usage, tools={**usage.tools, name: tool})
 
 
-USAGE: Projection[Usage] = Projection("usage", 1, Usage, evolve)
+USAGE: Projection[Usage] = Projection("usage", 1, Usage, evolve, json_codec(Usage))

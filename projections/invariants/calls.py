@@ -8,6 +8,8 @@ from eventlog.events import (
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    LLMResponseReceived,
+    PolicyDecided,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
@@ -17,6 +19,7 @@ from projections.invariants.invariant import Invariant, Moment
 from projections.session import PendingCall
 
 ABOUT_CALLS = (
+    PolicyDecided,
     ApprovalRequested,
     ApprovalGranted,
     ApprovalDenied,
@@ -29,12 +32,22 @@ ABOUT_CALLS = (
 
 
 class CallsAreOpen(Invariant):
-    """Whatever is told of a tool call is told between the reply that asks for it and its one outcome."""
+    """Whatever is told of a tool call is told between the reply that asks for it and its one outcome.
+
+    A process that was taken for dead may decide on the call, or declare its intent, after it was given up, unbegun;
+    then it stops.
+    """
+
+    def __init__(self) -> None:
+        self._given_up: set[str] = set()
 
     def breaks(self, moment: Moment) -> Iterator[str]:
         """News of a call that nobody asked for, or that has its outcome already."""
-        event = moment.recorded.event
-        if isinstance(event, ABOUT_CALLS) and event.call_id not in moment.before.pending:
+        event, call = moment.recorded.event, _open(moment)
+        if call is not None and call.state != "begun" and isinstance(event, ToolExecutionFailed):
+            self._given_up.add(call.id)
+        late = isinstance(event, PolicyDecided | ToolExecutionRequested) and event.call_id in self._given_up
+        if isinstance(event, ABOUT_CALLS) and call is None and not late:
             yield f"{event.type} tells of call {event.call_id}, which is not open: never asked for, or over already"
 
 
@@ -51,6 +64,28 @@ class ToolsBeginOnce(Invariant):
             yield f"call {call.id} begins a second time"
         if call.state == "asked":
             yield f"call {call.id} begins though nobody has allowed it yet"
+
+
+class PoliciesAreObeyed(Invariant):
+    """What the policy denies is not begun, and what it wants a person to be asked about only with their leave."""
+
+    def __init__(self) -> None:
+        self._decided: dict[tuple[str, str], PolicyDecided] = {}
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """A call that begins against the policy's word."""
+        event, call = moment.recorded.event, _open(moment)
+        if isinstance(event, LLMResponseReceived):
+            self._decided.clear()  # the ids of calls are those of one reply
+        if isinstance(event, PolicyDecided):
+            self._decided[event.call_id, event.digest] = event
+        if not isinstance(event, ToolExecutionRequested) or call is None:
+            return
+        decided = self._decided.pop((event.call_id, event.digest), None)
+        if decided is not None and decided.decision == "deny":
+            yield f"call {call.id} begins though the policy denies it"
+        if decided is not None and decided.decision == "ask" and call.state not in ("granted", "begun"):
+            yield f"call {call.id} begins though the policy wants a person to be asked, and nobody was"
 
 
 class ResultsHaveIntents(Invariant):

@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventlog.log import Recorded
-from projections.invariants.calls import ApprovalsAreSpentOnce, CallsAreOpen, ResultsHaveIntents, ToolsBeginOnce
+from projections.invariants.calls import (
+    ApprovalsAreSpentOnce,
+    CallsAreOpen,
+    PoliciesAreObeyed,
+    ResultsHaveIntents,
+    ToolsBeginOnce,
+)
 from projections.invariants.ending import LimitsHold, NothingFollowsTheEnd, TheEndLeavesNothingOpen
 from projections.invariants.invariant import Breach, Invariant, Moment
 from projections.invariants.model import ModelCallsEndOnce, RepliesWereAskedFor, StepsFollowEachOther
@@ -21,6 +27,7 @@ INVARIANTS: Sequence[type[Invariant]] = (
     RepliesWereAskedFor,
     CallsAreOpen,
     ToolsBeginOnce,
+    PoliciesAreObeyed,
     ResultsHaveIntents,
     ApprovalsAreSpentOnce,
     LimitsHold,

@@ -17,6 +17,8 @@ from eventlog.events import (
     LLMCallRequested,
     LLMResponseReceived,
     Mode,
+    PolicyDecided,
+    PolicyDecision,
     SessionStarted,
     ToolCall,
     ToolExecutionCompleted,
@@ -213,6 +215,20 @@ def tool_failed(
 def unknown(call_id: str) -> ToolExecutionOutcomeUnknown:
     """Nobody knows what became of a call."""
     return ToolExecutionOutcomeUnknown(call_id=call_id, tool_name="write_file", explanation="The process died.")
+
+
+def ruled(call_id: str, decision: PolicyDecision, *, rule: str | None = None) -> PolicyDecided:
+    """The policy says something of a call."""
+    return PolicyDecided(
+        call_id=call_id,
+        tool_name="write_file",
+        digest=f"digest {call_id}",
+        decision=decision,
+        layer="own",
+        rule=rule,
+        reason="it is too large",
+        policy="p" * 64,
+    )
 
 
 def asked(call_id: str, **arguments: Any) -> ApprovalRequested:
