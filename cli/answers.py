@@ -2,11 +2,12 @@
 
     start, continue, show          ThreadReport  (start adds `existed`, show adds `timeline`)
     approve, deny, pause, resume,  RequestReport
-    terminate
+    terminate, record
     pending                        {"pending": [PendingApproval, …]}
     list                           {"threads": [ThreadLine, …]}
     show --events                  {"thread_id": …, "events": [event, …]}
     watch                          one event a line as it happens, then a ThreadReport
+    view                           {"view", "version", "thread_id", "position", "state": what the view says}
     prompt                         PromptReport
     verify                         Report  (verification/verdict.py)
     export, import                 {"thread_id", "events", "file", "bytes"}, {"thread_id", "events", "added"}
@@ -29,7 +30,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.exits import ExitCode
-from eventlog.events import Mode
+from eventlog.events import AnyEvent, Mode, UnknownEvent
 from eventlog.log import Recorded
 from projections.session import Status
 
@@ -105,7 +106,7 @@ class RequestReport:
 
     thread_id: str
     request: str
-    """approve, deny, message, pause, resume or terminate"""
+    """approve, deny, message, pause, record, resume or terminate"""
     call_id: str | None
     sent: str
     """update: the thread has taken it; signal: it will be read when a worker runs."""
@@ -150,14 +151,21 @@ class PromptReport:
 
 def event_json(recorded: Recorded) -> dict[str, Any]:
     """An event as the log has it."""
-    # Not pydantic's JSON mode: it refuses lone halves of characters and deep nesting, and models write both.
-    data = recorded.event.model_dump()
+    name, data = _told(recorded.event)
     return {
         "position": recorded.position,
         "global_position": recorded.global_position,
         "id": str(recorded.id),
-        "type": data.pop("type"),
+        "type": name,
         "time": recorded.time,
         "data": data,
         "metadata": recorded.metadata.model_dump(mode="json", exclude_none=True),
     }
+
+
+def _told(event: AnyEvent) -> tuple[str, Mapping[str, Any]]:
+    """The type and the data, as they stand in the row."""
+    if isinstance(event, UnknownEvent):
+        return event.type_name, event.data
+    # Not pydantic's JSON mode: it refuses lone halves of characters and deep nesting, and models write both.
+    return event.type, event.model_dump(exclude={"type"})

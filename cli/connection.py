@@ -12,6 +12,7 @@ from temporalio.client import Interceptor
 from bootstrap import Places, connect_temporal, open_log
 from cli.command import DEBUG
 from cli.errors import NothingRunning
+from cli.headlines import Headlines
 from cli.threads import Threads
 from settings import Settings
 from stack.stack import running
@@ -63,7 +64,7 @@ async def connected(settings: Settings) -> AsyncIterator[Threads]:
         # Lazy: what needs the log only works without Temporal.
         client = await connect_temporal(settings, where.temporal, lazy=True, interceptors=interceptors)
         async with open_log(settings, where.database) as log:
-            yield Threads(client, log, settings)
+            yield Threads(client, log, settings, Headlines(settings))
 
 
 @contextmanager

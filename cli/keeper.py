@@ -88,18 +88,20 @@ class WorkerKeeper:
             await self._spawn()
 
     async def stop(self) -> None:
-        """Let its running calls finish, then end it."""
+        """Let its running calls finish, then end it; at once where this is cancelled."""
         process = self._process
         if process is None or process.returncode is not None:
             return
         with suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(self._grace + MARGIN):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._grace + MARGIN):
+                    await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
                 await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
     async def kill(self) -> int | None:
         """End it at once, as a power failure would; its exit code."""

@@ -12,6 +12,9 @@ from cli.exits import ExitCode
 from cli.given import Thread
 
 PANEL = "Threads"
+At = Annotated[
+    int | None, typer.Option("--at", min=0, metavar="N", help="As it stood at position N.", show_default=False)
+]
 
 
 class Status(StrEnum):
@@ -36,6 +39,11 @@ def register(app: typer.Typer) -> None:
             "perdure show report-42 --events | jq .type",
         ],
     )(show)
+    command(
+        app,
+        panel=PANEL,
+        examples=["perdure view usage report-42", "perdure view session report-42 --at 12 --json | jq .state.status"],
+    )(view)
     command(app, panel=PANEL, name="list", examples=["perdure list", "perdure list --status waiting --limit 5"])(list_)
     command(app, panel=PANEL, examples=["perdure watch report-42", "perdure watch report-42 --json | jq .type"])(watch)
 
@@ -43,10 +51,7 @@ def register(app: typer.Typer) -> None:
 async def show(
     run: Invocation,
     thread: Thread,
-    at: Annotated[
-        int | None,
-        typer.Option("--at", min=0, metavar="N", help="As it stood at position N.", show_default=False),
-    ] = None,
+    at: At = None,
     events: Annotated[
         bool, typer.Option("--events", help="The events themselves, as JSON, one a line.", show_default=False)
     ] = False,
@@ -77,6 +82,32 @@ async def show(
 def _row(line: object) -> dict[str, object]:
     fields = ("position", "kind", "time", "actor", "text", "duration_ms")
     return dict(zip(fields, operator.attrgetter(*fields)(line), strict=True))
+
+
+async def view(
+    run: Invocation,
+    name: Annotated[
+        str, typer.Argument(metavar="VIEW", help="One of ours, or of a plugin, by its name.", show_default=False)
+    ],
+    thread: Thread,
+    at: At = None,
+) -> None:
+    """Fold a thread into a view and print it.
+
+    Ours are session, summary, timeline, tool_calls, transcript and usage; plugins bring others.
+    """
+    from bootstrap import load_extensions
+    from cli.given import thread_id
+    from cli.pages import state_page
+    from cli.views import plain, view_of
+
+    found = view_of(name, load_extensions(run.settings).others)
+    async with run.threads() as threads:
+        id_ = thread_id(thread)
+        seen = await threads.view(id_, found, at)
+    state = plain(seen.state)
+    answer = {"view": name, "version": found.version, "thread_id": id_, "position": seen.position, "state": state}
+    run.output.answer(answer, lambda page: state_page(page, state))
 
 
 async def list_(

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.answers import PendingApproval, PromptReport, RequestReport, ThreadLine, ThreadReport
-from cli.output import Output
+from cli.output import Output, as_json
 from cli.visible import one_line, visible
 from projections.session import Status
 from projections.timeline import Line
@@ -74,6 +74,12 @@ def thread_page(page: Console, report: ThreadReport, lines: Sequence[Line]) -> N
     if report.answer is not None:
         page.print()
         plain(page, report.answer)
+
+
+def state_page(page: Console, state: object) -> None:
+    """What a view says, as JSON over several lines."""
+    text = visible(json.dumps(json.loads(as_json(state)), ensure_ascii=False, indent=2))
+    page.print(JSON(text) if page.is_terminal else Text(text), soft_wrap=True)
 
 
 def _why(report: ThreadReport) -> list[str]:

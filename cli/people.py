@@ -40,6 +40,11 @@ def register(app: typer.Typer) -> None:
     command(app, panel=PANEL, examples=["perdure pause report-42 --reason 'back on Monday'"])(pause)
     command(app, panel=PANEL, examples=["perdure resume report-42"])(resume)
     command(app, panel=PANEL, examples=["perdure terminate report-42 --reason 'no longer needed'"])(terminate)
+    command(
+        app,
+        panel=PANEL,
+        examples=["""perdure record report-42 acme.InvoicePaid --data '{"invoice": "17", "amount": "39.90"}'"""],
+    )(record)
 
 
 async def approve(
@@ -130,6 +135,31 @@ async def terminate(run: Invocation, thread: Thread, reason: Reason = None, sign
 
     async with run.threads() as threads:
         request = made(Terminate, by=run.settings.principal, reason=reason)
+        await _tell(run, threads, thread_id(thread), request, signal=signal)
+
+
+async def record(
+    run: Invocation,
+    thread: Thread,
+    name: Annotated[
+        str, typer.Argument(metavar="EVENT", help="What happened, as in acme.InvoicePaid.", show_default=False)
+    ],
+    data: Annotated[
+        str, typer.Option("--data", metavar="JSON", help="Its fields; @FILE reads them from a file.")
+    ] = "{}",
+    version: Annotated[
+        int | None,
+        typer.Option("--version", min=1, metavar="N", help="Of the data's shape; the newest.", show_default=False),
+    ] = None,
+    signal: Signal = False,
+) -> None:
+    """Write an event of your own into a thread's stream; the worker's plugins say which there are."""
+    from cli.given import json_object, made, text_or_file, thread_id
+    from projections.requests import Record
+
+    given = json_object("--data", text_or_file("--data", data))
+    async with run.threads() as threads:
+        request = made(Record, type=name, data=given, version=version, by=run.settings.principal)
         await _tell(run, threads, thread_id(thread), request, signal=signal)
 
 

@@ -60,7 +60,7 @@ async def rendered(threads: "Threads", settings: "Settings", thread: "ThreadId",
     events = [recorded async for recorded in threads.events(thread)]
     position, call = _call(thread, events, number)
     transcript = fold(TRANSCRIPT, events[: call.at + 1])
-    request = render(transcript, lay_out_tools(settings).specs(_tools(transcript)))
+    request = render(transcript, lay_out_tools(settings).specs(transcript.terms.tools if transcript.terms else ()))
     body = request_encoder(settings)(request)
     sha256 = hashlib.sha256(body).hexdigest()
     return PromptReport(
@@ -101,7 +101,8 @@ def _why(transcript: "Transcript", request: "ModelRequest", call: "LLMCallReques
         return f"it was rendered by {call.projection} version {call.projection_version}, now {TRANSCRIPT.version}"
     missing = set(_tools(transcript)) - {spec.name for spec in request.tools}
     if missing:
-        return f"these tools are not here: {', '.join(sorted(missing))}; set PERDURE_PLUGINS as the worker has it"
+        remedy = "set PERDURE_PLUGINS as the worker has it; those of MCP servers cannot be had without their servers"
+        return f"these tools are not here: {', '.join(sorted(missing))}; {remedy}"
     if call.tools_digest != digest_of([spec.model_dump() for spec in request.tools]):
         return "some tool's description or schema has changed since"
     return "this version, or this provider's dialect (PERDURE_PROVIDER), writes the same request in other bytes"

@@ -1,22 +1,32 @@
 """A thread's stream, read so far: the views from which the client's reports are made."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from cli.answers import PendingApproval, ThreadReport
-from eventlog.events import ApprovalRequested, LLMResponseReceived
+from eventlog.events import ApprovalRequested, LLMResponseReceived, UnknownEvent
 from eventlog.log import EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
 from projections.session import Session, Status
 from projections.summary import SUMMARY
 from projections.timeline import TIMELINE, Line
 
+Headline: TypeAlias = Callable[[UnknownEvent], str]
+"""Tells a plugin's event in a line; empty where nobody here knows how."""
+
+
+def no_headline(event: UnknownEvent) -> str:  # noqa: ARG001 - as `Headline` has it
+    """What is told without plugins."""
+    return ""
+
 
 class Reading:
     """Folds a stream, and goes on from where it stopped."""
 
-    def __init__(self, log: EventLog, thread: ThreadId) -> None:
+    def __init__(self, log: EventLog, thread: ThreadId, headline: Headline = no_headline) -> None:
         self._log = log
+        self._headline = headline
         self.thread = thread
         self.summary = SUMMARY.initial()
         self._timeline = TIMELINE.initial()
@@ -39,6 +49,8 @@ class Reading:
         for recorded in news:
             self.summary = SUMMARY.evolve(self.summary, recorded)
             self._timeline = TIMELINE.evolve(self._timeline, recorded)
+            if isinstance(recorded.event, UnknownEvent):
+                self.lines[-1] = self.lines[-1].saying(self._headline(recorded.event))
             if isinstance(recorded.event, LLMResponseReceived):
                 self.calls.update(call.id for call in recorded.event.tool_calls)
         return news

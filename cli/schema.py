@@ -47,19 +47,21 @@ async def export(
         str, typer.Argument(metavar="FOLDER", help="Where a file for each is written; - prints them all.")
     ] = "-",
 ) -> ExitCode:
-    """Write the JSON Schema of every event, in its newest version, and of the metadata.
+    """Write the JSON Schema of every event, plugins' included, in its newest version, and of the metadata.
 
     A file that was released is only ever replaced by one that takes everything it took.
     """
+    from bootstrap import load_extensions
     from eventlog.releases import Incompatible
     from eventlog.releases import export as write_all
     from eventlog.schema import schemas
 
+    vocabulary = load_extensions(run.settings).events
     if folder == "-":
-        run.output.raw(schemas())
+        run.output.raw(schemas(vocabulary))
         return ExitCode.OK
     try:
-        changed = write_all(Path(folder))
+        changed = write_all(Path(folder), vocabulary)
     except Incompatible as error:
         return _told(run, error.problems)
     words = f"written to {folder}: {', '.join(changed)}" if changed else f"{folder} is up to date"
@@ -74,14 +76,20 @@ async def check(
         typer.Argument(metavar="FOLDER", help="Where they were exported to; this version's own.", show_default=False),
     ] = None,
 ) -> ExitCode:
-    """Tell whether this version reads every event that was released, and the schemas are those of its classes."""
+    """Tell whether this version reads every event that was released, and the schemas are those of its classes.
+
+    A folder of your own holds the schemas of your plugins' events, too: keep it with them, and check it in their tests.
+    """
+    from bootstrap import load_extensions
     from cli.errors import BadUsage
     from eventlog.releases import problems
+    from eventlog.vocabulary import NO_EVENTS
 
     place = folder or RELEASED
+    vocabulary = NO_EVENTS if folder is None else load_extensions(run.settings).events
     if not place.is_dir():
         raise BadUsage(f"there is no folder {place}", remedy="write one: perdure schema export FOLDER")
-    return _told(run, list(problems(place)))
+    return _told(run, list(problems(place, vocabulary)))
 
 
 def _told(run: Invocation, problems: "Sequence[Problem]") -> ExitCode:

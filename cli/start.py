@@ -94,6 +94,12 @@ async def start(
     tenant: Annotated[
         str | None, typer.Option(metavar="NAME", help="On whose behalf the agent acts.", show_default=False)
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Named policies, laid over those that are always in force.", show_default=False
+        ),
+    ] = None,
     wait: Wait = False,
 ) -> ExitCode:
     """Begin a thread with a message. Prints its id; with --wait, its answer."""
@@ -112,6 +118,7 @@ async def start(
         "idle_timeout": seconds("--idle-timeout", idle_timeout),
         "approval_timeout": seconds("--approval-timeout", approval_timeout),
         "tenant": tenant,
+        "policy": names(policy),
     }
     request = _request(run.settings, model, {name: value for name, value in given.items() if value is not None})
     async with run.threads() as threads:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import worker as worker_module
-from bootstrap import connect_temporal
+from bootstrap import connect_temporal, open_mcp
 from cli.command import Invocation
 from cli.connection import places
 from cli.errors import ClientError
@@ -23,7 +23,9 @@ from stack.checks import Check, checks
 from stack.stack import down, running
 from stack.stack import up as bring_up
 from telemetry import configure_logging
+from tools.errors import InvalidServers
 
+_MCP = "Its tools are away until it can be reached: correct it, or the file that PERDURE_MCP names."
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -34,6 +36,7 @@ def options_of(settings: Settings) -> Options:
         temporal_address=settings.temporal_address,
         temporal_namespace=settings.temporal_namespace,
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
+        artifacts=settings.artifacts,
         scripted_model=settings.embeds_model,
     )
 
@@ -55,10 +58,12 @@ async def stay_up(run: Invocation, *, with_worker: bool) -> None:
             await _first(stop.wait(), stack.supervise(), *([keeper.keep()] if keeper else []))
         finally:
             run.output.note("stopping")
-            if keeper is not None:
-                await keeper.stop()
-            if not attached:
-                await down(settings.home)
+            try:
+                if keeper is not None:
+                    await keeper.stop()
+            finally:
+                if not attached:
+                    await down(settings.home)
 
 
 def _announce(run: Invocation, addresses: Addresses, *, attached: bool, keeper: WorkerKeeper | None) -> None:
@@ -116,13 +121,24 @@ async def _stop_with_parent() -> None:
 
 async def examine(settings: Settings) -> dict[str, Any]:
     """Every part of the system, and the settings."""
-    found = [*await checks(options_of(settings)), await _worker(settings)]
+    found = [*await checks(options_of(settings)), *await _mcp(settings), await _worker(settings)]
     return {
         **_addresses(settings, await running(settings.home)),
         "ok": all(check.ok for check in found),
         "checks": [asdict(check) for check in found],
         "settings": settings.redacted(),
     }
+
+
+async def _mcp(settings: Settings) -> list[Check]:
+    """Every MCP server, connected to for the moment."""
+    try:
+        async with open_mcp(settings) as servers:
+            return [
+                Check(f"mcp {name}", ok, told, "" if ok else _MCP) for name, (ok, told) in servers.standing().items()
+            ]
+    except InvalidServers as error:
+        return [Check("mcp", False, str(error), "Correct the file that PERDURE_MCP names.")]
 
 
 async def _worker(settings: Settings) -> Check:
@@ -138,7 +154,10 @@ async def _worker(settings: Settings) -> Check:
 
 
 class _Stop:
-    """What Ctrl-C and SIGTERM do: cancel what is being started, end calmly what runs, and the second time cancel."""
+    """What Ctrl-C and SIGTERM do: cancel what is being started, end calmly what runs, and the second time cancel.
+
+    That is done once, however often they come: what is taken down after it must not be left half-way.
+    """
 
     def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         self._task = task
@@ -149,6 +168,7 @@ class _Stop:
     def __call__(self) -> None:
         if self._task is not None and (self._asked.is_set() or not self.calmly):
             self._task.cancel()
+            self._task = None
         self._asked.set()
 
     async def wait(self) -> None:

@@ -5,11 +5,13 @@ import errno
 from temporalio.service import RPCError
 
 from cli.errors import BadUsage, ClientError, DatabaseUnreachable, TemporalUnreachable, Unreachable
+from eventlog.custom import RefusedEvent
 from eventlog.log import LogError, LogMisconfigured, LogUnavailable
+from eventlog.releases import NotASchema
 from eventlog.streams import InvalidName
 from llm.errors import ModelRefusesRequest
 from stack.errors import StackError
-from tools.errors import ToolError
+from tools.errors import InvalidServers, ToolError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _DOCTOR = "`perdure doctor` looks at every part"
@@ -20,6 +22,8 @@ def translated(error: Exception) -> ClientError | None:
     match error:
         case InvalidName():
             return BadUsage(str(error))
+        case NotASchema():
+            return BadUsage(str(error), kind="damaged", remedy="put it back as it was released")
         case LogMisconfigured():
             return DatabaseUnreachable(str(error), remedy=_DOCTOR, kind="database_misconfigured")
         case LogUnavailable():
@@ -35,6 +39,12 @@ def translated(error: Exception) -> ClientError | None:
             return TemporalUnreachable(f"Temporal says: {error.message}", remedy=_DOCTOR)
         case RuntimeError() if "Failed client connect" in str(error):
             return TemporalUnreachable("Temporal does not answer", remedy=f"check TEMPORAL_ADDRESS; {_DOCTOR}")
+        case RefusedEvent():
+            return BadUsage(
+                str(error), kind="plugin", remedy="correct the event's class: it must read what was written"
+            )
+        case InvalidServers():
+            return BadUsage(str(error), kind="mcp", remedy="correct the file that PERDURE_MCP names")
         case ToolError():
             return BadUsage(str(error), kind="plugin", remedy="correct PERDURE_PLUGINS, or the plugin")
         case ModelRefusesRequest():

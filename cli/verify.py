@@ -75,7 +75,7 @@ async def _verdicts(
     if thread is not None:
         yield await verifier.verify(thread_id(thread), mend_as=mend_as)
         return
-    for each in [found async for found in verifier.threads()]:
+    async for each in verifier.threads():
         yield await verifier.verify(each, mend_as=mend_as)
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
+from traceback import extract_tb
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 
 from cli.errors import BadUsage, NotFound
+from eventlog.custom import RefusedEvent
+from eventlog.log import Recorded
 from projections.fold import Projection
 from projections.session import SESSION
 from projections.summary import SUMMARY
@@ -24,7 +27,10 @@ BUILTIN: Mapping[str, Projection[Any]] = MappingProxyType(
 
 
 def view_of(name: str, brought: Iterable[Projection[Any]]) -> Projection[Any]:
-    """The view of this name; raises `NotFound` that lists what there is, `BadUsage` where two claim one name."""
+    """The view of this name; raises `NotFound` that lists what there is, `BadUsage` where two claim one name.
+
+    Where a plugin's view fails, `BadUsage` says at which event.
+    """
     views = dict(BUILTIN)
     for view in brought:
         if views.setdefault(view.name, view) is not view:
@@ -38,7 +44,36 @@ def view_of(name: str, brought: Iterable[Projection[Any]]) -> Projection[Any]:
             f"there is no view {name!r}; there are: {', '.join(sorted(views))}",
             remedy="views of your own come from plugins: set PERDURE_PLUGINS",
         )
-    return views[name]
+    return views[name] if name in BUILTIN else _watched(views[name])
+
+
+def _watched(view: Projection[Any]) -> Projection[Any]:
+    """The same view; what it raises is told as its author's mistake."""
+
+    def evolve(state: Any, recorded: Recorded) -> Any:
+        try:
+            return view.evolve(state, recorded)
+        except RefusedEvent:
+            raise
+        except Exception as error:
+            raise _fails(view, error, f"at position {recorded.position}") from error
+
+    def initial() -> Any:
+        try:
+            return view.initial()
+        except Exception as error:
+            raise _fails(view, error, "before the first event") from error
+
+    return replace(view, initial=initial, evolve=evolve)
+
+
+def _fails(view: Projection[Any], error: Exception, where: str) -> BadUsage:
+    line = extract_tb(error.__traceback__)[:2][-1]  # the first is ours, the second the plugin's
+    return BadUsage(
+        f"view {view.name!r} fails {where}: {type(error).__name__}: {error} ({line.filename}, line {line.lineno})",
+        kind="plugin",
+        remedy="correct the plugin; `try_out` in projections/trial.py finds such mistakes in a test",
+    )
 
 
 def plain(state: Any) -> Any:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Protocol
 
 from eventlog.canonical import digest_of
-from eventlog.events import LLMCallRequested
+from eventlog.events import LLMCallRequested, ToolTerms
 from eventlog.log import Recorded
 from llm.messages import ModelRequest, ToolSpec
 from projections.conversation import Reply
@@ -44,8 +44,8 @@ class Encoder(Protocol):
 class Shelf(Protocol):
     """What of the tools is needed."""
 
-    def specs(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
-        """The named tools as the model sees them."""
+    def specs(self, tools: Sequence[ToolTerms]) -> tuple[ToolSpec, ...]:
+        """The tools as the model sees them."""
         ...
 
 
@@ -85,7 +85,7 @@ class Requests:
         writing: "Writing | None",
     ) -> None:
         """Hold one request against its hash; with `writing`, only what is new of it is written first."""
-        specs = self._tools.specs([tool.name for tool in transcript.terms.tools] if transcript.terms else [])
+        specs = self._tools.specs(transcript.terms.tools if transcript.terms else ())
         if (call.projection, call.projection_version) != (TRANSCRIPT.name, TRANSCRIPT.version):
             rendered.unchecked[OTHER_VERSION] += 1
         elif call.tools_digest != digest_of([spec.model_dump() for spec in specs]):

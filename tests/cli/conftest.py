@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from cli.threads import Threads
+from eventlog.vocabulary import Vocabulary
+from examples.custom_events import InvoicePaid
 from stack.scripted.answers import Reply
 from tests.conftest import Database
 from tests.workflow.conftest import Play, play  # noqa: F401 - a fixture
@@ -88,7 +90,7 @@ def alone(tmp_path: Path) -> Perdure:
 @pytest.fixture
 async def world(play: Play) -> World:  # noqa: F811 - pytest's way to ask for a fixture
     """A worker and the conversations it can hold."""
-    return await play(CONVERSATIONS)
+    return await play(CONVERSATIONS, vocabulary=Vocabulary([InvoicePaid]))
 
 
 @pytest.fixture

@@ -144,7 +144,9 @@ async def test_taking_down_nothing_is_done_at_once(alone: Perdure) -> None:
 
 
 async def test_the_version_is_that_of_the_project(alone: Perdure) -> None:
-    """`--version` tells what is installed."""
+    """`--version` tells what is installed, with `--json` before or after it as JSON."""
     done = await alone("--version")
     assert done.code == 0
     assert done.out.startswith("perdure 0.")
+    for arguments in (("--version", "--json"), ("--json", "--version")):
+        assert f"perdure {(await alone(*arguments)).json['version']}\n" == done.out

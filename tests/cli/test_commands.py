@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from cli.exits import ExitCode
-from tests.cli.conftest import Perdure, ended
+from tests.cli.conftest import CLIENT, Perdure, ended
 
 
 async def test_a_task_from_start_to_answer(perdure: Perdure) -> None:
@@ -152,9 +152,76 @@ async def test_up_keeps_a_worker_running_and_takes_it_along(perdure: Perdure) ->
     assert not [child for child in psutil.process_iter() if queue_of(child) == queue["PERDURE_TASK_QUEUE"]]
 
 
+async def test_who_asks_up_to_end_again_and_again_leaves_nothing_behind(perdure: Perdure) -> None:
+    """A second Ctrl-C does not wait for a worker that hangs; it and the servers end, and a third one spoils nothing."""
+    given = ("PATH", "HOME", "PERDURE_HOME", "TEMPORAL_ADDRESS", "DATABASE_URL")
+    perdure.environment = {name: perdure.environment[name] for name in given if name in perdure.environment}
+    up = await perdure.spawn("up", PERDURE_TASK_QUEUE=f"q-{uuid4()}")
+    assert up.stderr is not None
+    await asyncio.wait_for(up.stderr.readuntil(b"ready"), 60)
+    children = psutil.Process(up.pid).children()
+    [worker] = [child for child in children if "worker" in child.cmdline()]
+    worker.suspend()
+    up.send_signal(signal.SIGINT)
+    await asyncio.wait_for(up.stderr.readuntil(b"stopping"), 60)
+    up.send_signal(signal.SIGINT)
+    await asyncio.to_thread(worker.wait, 60)
+    up.send_signal(signal.SIGINT)
+    assert (await ended(up)).code == ExitCode.INTERRUPTED
+    assert len(children) == 2
+    assert not any(child.is_running() for child in children)
+
+
 def queue_of(process: psutil.Process) -> str | None:
     """The task queue a process was started with."""
     try:
         return str(process.environ().get("PERDURE_TASK_QUEUE"))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
+
+
+async def test_events_of_ones_own_by_commands(perdure: Perdure) -> None:
+    """They are recorded, refused, shown with and without their plugin, folded and exported."""
+    thread, plugin = f"t-{uuid4()}", {"PERDURE_PLUGINS": "examples.custom_events", "PYTHONPATH": str(CLIENT.parent)}
+    await perdure("start", "talk", "--mode", "chat", "--thread", thread, "--wait")
+    paid = ("record", thread, "acme.InvoicePaid", "--json")
+    done = await perdure(*paid, "--data", '{"invoice": "17", "amount": "39.90"}')
+    assert (done.code, done.json["request"]) == (ExitCode.OK, "record")
+    older = await perdure(*paid, "--data", '{"invoice": "18", "amount": 1}', "--version", "1")
+    assert older.json["position"] == done.json["position"] + 1
+    wrong = await perdure(*paid, "--data", '{"invoice": 17}')
+    assert (wrong.code, wrong.json["error"]["kind"]) == (ExitCode.FAILED, "refused")
+    assert "amount: Field required" in wrong.json["error"]["message"]
+    assert "invoice 17 is paid: 39.90 EUR" in (await perdure("show", thread, **plugin)).out
+    bare = await perdure("show", thread)
+    assert 'InvoicePaid {"amount": "39.90"' in bare.out
+    events = (await perdure("show", thread, "--events", "--json")).json["events"]
+    [first, _] = [each for each in events if each["type"] == "acme.InvoicePaid"]
+    assert first["data"] == {"amount": "39.90", "currency": "EUR", "invoice": "17"}
+    verified = await perdure("verify", thread, "--json")
+    assert (verified.code, verified.json["findings"]) == (ExitCode.OK, [])
+    payments = await perdure("view", "acme.payments", thread, "--json", **plugin)
+    assert payments.json["state"] == {"invoices": ["17", "18"], "totals": {"EUR": "40.90"}}
+    before = await perdure("view", "acme.payments", thread, "--at", str(done.json["position"]), **plugin)
+    assert json.loads(before.out) == {"invoices": ["17"], "totals": {"EUR": "39.90"}}
+    unknown = await perdure("view", "acme.payments", thread, "--json")
+    assert (unknown.code, unknown.json["error"]["kind"]) == (ExitCode.NOT_FOUND, "not_found")
+    schemas = await perdure("schema", "export", "--json", **plugin)
+    assert schemas.json["acme.InvoicePaid"]["$id"] == "urn:perdure:event:acme.InvoicePaid:2"
+    assert (await perdure("schema", "export", "kept", **plugin)).code == ExitCode.OK
+    checked = await perdure("schema", "check", "kept", "--json")
+    assert (checked.code, [each["name"] for each in checked.json["problems"]]) == (
+        ExitCode.FAILED,
+        ["acme.InvoicePaid"],
+    )
+
+
+@pytest.mark.parametrize("view", ["session", "summary", "timeline", "tool_calls", "transcript", "usage"])
+async def test_every_view_of_ours_is_shown(perdure: Perdure, view: str) -> None:
+    """Whatever a view holds, it is said in JSON."""
+    thread = f"t-{uuid4()}"
+    await perdure("start", "write", "--thread", thread, "--wait")
+    found = await perdure("view", view, thread, "--json")
+    assert (found.code, found.json["view"], found.json["thread_id"]) == (ExitCode.OK, view, thread)
+    assert found.json["position"] > 0
+    assert found.json["state"]

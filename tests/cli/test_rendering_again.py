@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from cli.verification.requests import RULE, Requests, Writing
 from eventlog.canonical import digest_of
-from eventlog.events import AnyEvent, LLMCallRequested
+from eventlog.events import AnyEvent, LLMCallRequested, ToolTerms
 from eventlog.log import Recorded
 from llm.anthropic import BEDROCK, PLAIN, Dialect
 from llm.body import body_of
@@ -36,7 +36,7 @@ class Pen:
         self.written.append(len(body))
         return body
 
-    def specs(self, _names: Sequence[str]) -> tuple[ToolSpec, ...]:
+    def specs(self, _tools: Sequence[ToolTerms]) -> tuple[ToolSpec, ...]:
         """One tool, whatever is asked for."""
         return (TOOL,)
 

@@ -2,11 +2,14 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from cli.answers import PendingApproval, ThreadReport
 from cli.errors import ClientError, NotFound, NoWorker, Refused, TemporalUnreachable
@@ -122,7 +125,8 @@ async def test_what_is_ended_from_outside_is_told_as_it_is(threads: Threads, wor
     report = await reached(threads, thread, "terminated")
     assert report.ended
     assert "by the operator" in (report.summary or "")
-    assert (await threads.report(thread)).status == "terminated"
+    for ask in (threads.report, threads.wait, threads.begun):
+        assert (await ask(thread)).status == "terminated"
     with pytest.raises(Refused) as refused:
         await threads.say(thread, Say(message="hello?"))
     assert refused.value.kind == "not_running"
@@ -202,3 +206,37 @@ async def test_a_temporal_that_is_away_leaves_the_log_readable(world: World, thr
         await blind.start(new_id(), StartSession(message="hello"))
     with pytest.raises(ClientError):
         await blind.list()
+
+
+@workflow.defn(name="Agent")
+class Stumbling:
+    """Code that cannot go on with a thread."""
+
+    @workflow.run
+    async def run(self, _given: Any) -> None:
+        """Fail in a way that is a defect of the code."""
+        raise RuntimeError("this code does not know the thread")
+
+
+async def test_a_thread_whose_worker_fails_at_it_is_told_of(world: World) -> None:
+    """Who wants something of it hears what is wrong with it, and what to do: the server's own words do not say."""
+    queue, thread = f"q-{uuid4()}", new_id()
+    stuck = Threads(world.client, world.log, world.settings.model_copy(update={"task_queue": queue}))
+    runner = UnsandboxedWorkflowRunner()
+    async with Worker(world.client, task_queue=queue, workflows=[Stumbling], workflow_runner=runner):
+        await stuck.start(thread, StartSession(message="hello"))
+        async with asyncio.timeout(30):
+            while (refusal := await refused_by(stuck, thread)) is None or "failed state" not in refusal.message:
+                await asyncio.sleep(0.1)
+    assert refusal.kind == "temporal_refuses"
+    assert "temporal workflow terminate -w" in (refusal.remedy or "")
+    await world.client.get_workflow_handle(thread).terminate()
+
+
+async def refused_by(threads: Threads, thread: ThreadId) -> ClientError | None:
+    """Why the thread can be told nothing."""
+    try:
+        await threads.say(thread, Say(message="anybody?"))
+    except ClientError as error:
+        return error
+    return None
