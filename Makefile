@@ -3,15 +3,18 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-LOCKED := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml
+COMPILED := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
+LOCKED := $(COMPILED) pyproject.toml
 SOURCES := pyproject.toml requirements.lock
+PEERS := .venv-peers
+PEERS_LOCK := bench/peers/requirements.lock
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check fix bench lock
+.PHONY: help setup up demo test check fix bench bench-peers chaos lock
 
 help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything, pinned by hash, into .venv (all other targets do it by themselves)
 	@echo 'All is installed in $(VENV); try: make demo'
@@ -41,10 +44,32 @@ bench: $(READY) ## Measure what this costs beside the plainest way of doing the 
 	@$(BIN)/python -m bench.append
 	@echo
 	@$(BIN)/python -m bench.read
+	@echo
+	@$(BIN)/python -m bench.policy
+	@echo
+	@$(BIN)/python -m bench.snapshots
+	@echo
+	@$(BIN)/python -m bench.turn
+	@echo
+	@$(BIN)/python -m bench.throughput
+	@echo
+	@$(BIN)/python -m bench.history
+	@echo
+	@$(BIN)/python -m bench.conversation
+	@echo
+	@$(BIN)/python -m bench.waiting
+
+chaos: $(READY) ## Kill and freeze everything at every moment, then at random (SEED= KILLS= THREADS= CASE= REPORT=)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(THREADS),--threads $(THREADS)) \
+		$(if $(CASE),--case $(CASE)) $(if $(REPORT),--report $(REPORT))
+
+bench-peers: $(READY) $(PEERS)/.ready ## Do the same work with Perdure and with its peers, in an environment of theirs; a quarter of an hour
+	@$(BIN)/python -m bench.peers
 
 lock: $(READY) ## Pin again: what pyproject.toml newly asks for (UPGRADE=--upgrade: the newest of everything)
 	$(BIN)/$(LOCKED) --group dev $(UPGRADE) --output-file requirements.lock
 	$(BIN)/$(LOCKED) --group build --all-extras --constraints requirements.lock $(UPGRADE) --output-file requirements-image.lock
+	$(BIN)/$(COMPILED) bench/peers/requirements.in $(UPGRADE) --output-file $(PEERS_LOCK)
 
 # A Python of 3.11 or newer, by whichever name it goes here.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -57,4 +82,10 @@ $(READY): $(SOURCES)
 	@echo 'Installing pinned packages into $(VENV), once …'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PEERS)/.ready: $(PEERS_LOCK)
+	@$(PEERS)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(PEERS)
+	@echo 'Installing the pinned peers into $(PEERS), once …'
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(PEERS_LOCK)
 	@touch $@

@@ -8,19 +8,29 @@ from typing import TYPE_CHECKING
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.runtime import Runtime
 
+from activities.keeper import SnapshotKeeper
+from activities.views import Views
 from eventlog.pool import PoolTerms
 from eventlog.postgres import PostgresEventLog
 from llm.messages import ModelTerms
 from llm.pricing import Prices
-from settings import Settings
-from tools.plugins import load_tools
+from projections.fold import Projection
+from projections.ours import OURS
+from settings import Settings, environment
+from tools.builtin.code import within
+from tools.plugins import Plugins, load_plugins
+from tools.sandbox.sandbox import MIB, Limits
+from tools.secrets import Vault
+from tools.tool import Tool
 from tools.workbench import Workbench
 from workflows.payloads import data_converter
 
-if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model
+if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model; a bucket is seldom set
+    from eventlog.artifacts.bucket import BucketArtifacts
     from llm.anthropic import AnthropicModel
     from llm.clients import AnthropicClient
     from llm.messages import ModelRequest
+    from tools.mcp.servers import Connections
 
 SYSTEM = """\
 You are a careful agent with tools. You work in a folder that is your workspace; paths are relative to it.
@@ -95,13 +105,90 @@ def _tls(settings: Settings) -> TLSConfig | bool:
 @asynccontextmanager
 async def open_log(settings: Settings, url: str) -> AsyncIterator[PostgresEventLog]:
     """The log at `url`, for the block's duration."""
-    async with PostgresEventLog.connect(url, PoolTerms(max_size=settings.database_pool_size)) as log:
+    terms = PoolTerms(max_size=settings.database_pool_size)
+    async with PostgresEventLog.connect(url, terms, bucket=bucket_of(settings)) as log:
         yield log
 
 
-def lay_out_tools(settings: Settings) -> Workbench:
-    """The built-in tools and those of plugins, in the workspace."""
-    return Workbench(load_tools(settings.plugins), settings.workspace)
+def bucket_of(settings: Settings) -> "BucketArtifacts | None":
+    """The bucket that the settings name, for what is large; nobody is asked yet."""
+    if settings.artifacts is None:
+        return None
+    from eventlog.artifacts.bucket import BucketArtifacts
+
+    return BucketArtifacts(settings.artifacts)
+
+
+@asynccontextmanager
+async def open_views(settings: Settings, log: PostgresEventLog) -> AsyncIterator[Views]:
+    """Views of the log's threads, for the block's duration; with snapshots, unless the settings want none."""
+    capacity = settings.view_cache_mb * 1024 * 1024
+    if settings.snapshot_every == 0:
+        yield Views(log, capacity=capacity)
+        return
+    async with SnapshotKeeper.open(log.snapshots, settings.snapshot_every) as keeper:
+        yield Views(log, keeper, capacity)
+
+
+def load_extensions(settings: Settings) -> Plugins:
+    """The tools, events and views of the built-in plugin and of those that the settings name."""
+    return load_plugins(settings.plugins, others=(Projection,), ours=OURS.values())
+
+
+def lay_out_tools(settings: Settings, vault: Vault | None = None) -> Workbench:
+    """The built-in tools and those of plugins, in the workspace, and what gives them secrets."""
+    tools = [*within(_sandbox_limits(settings), load_extensions(settings).tools), *_fetching(settings)]
+    return Workbench(tools, settings.workspace, vault=vault or open_vault(settings))
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The secrets that tools may be given; none is read yet."""
+    return Vault(settings.secrets_dir, environment())
+
+
+def _fetching(settings: Settings) -> list[Tool]:
+    """The tool that fetches, where there is anything it may fetch: none is offered in vain."""
+    if not settings.fetch_domains:
+        return []
+    from tools.fetching.domains import Domains
+    from tools.fetching.fetcher import Fetcher
+    from tools.fetching.tool import http_fetch_tool
+
+    return [http_fetch_tool(Fetcher(Domains(settings.fetch_domains)))]
+
+
+@asynccontextmanager
+async def open_tools(settings: Settings, vault: Vault | None = None) -> AsyncIterator[Workbench]:
+    """The same, and the tools of MCP servers, which are connected to for the block's duration."""
+    from telemetry import get_logger
+
+    own, logger = lay_out_tools(settings, vault), get_logger(__name__)
+    async with open_mcp(settings) as servers:
+        for what, why in servers.problems().items():
+            logger.warning("mcp_unusable", what=what, why=why)
+        yield own.beside(servers)
+
+
+@asynccontextmanager
+async def open_mcp(settings: Settings) -> AsyncIterator["Connections"]:
+    """Connections to the MCP servers that the settings name, if any, each tried once."""
+    from tools.mcp.servers import open_servers
+    from tools.mcp.settings import read_servers
+
+    variables = environment()
+    named = read_servers(settings.mcp, variables) if settings.mcp else {}
+    async with open_servers(named, variables) as servers:
+        yield servers
+
+
+def _sandbox_limits(settings: Settings) -> Limits:
+    return Limits(
+        cpu_seconds=settings.sandbox_cpu_seconds,
+        seconds=settings.sandbox_seconds,
+        memory_bytes=settings.sandbox_memory_mb * MIB,
+        output_bytes=settings.sandbox_output_kb * 1024,
+        folder_bytes=settings.sandbox_folder_mb * MIB,
+    )
 
 
 @asynccontextmanager

@@ -10,13 +10,13 @@ from typing import Annotated, TextIO
 
 import typer
 
-from cli import demo, look, people, prompt, schema, service, start, transfer, verify
+from cli import demo, look, people, policy, prompt, schema, service, start, transfer, verify
 from cli.command import Config, Globals, Json, open_nowhere, shown
 from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.output import Output
 
-GROUPS = (service, start, look, people, prompt, demo, verify, transfer, schema)
+GROUPS = (service, start, look, people, policy, prompt, demo, verify, transfer, schema)
 """Each adds its commands with `register(app)`, in the order of the help."""
 
 
@@ -38,9 +38,11 @@ def build() -> typer.Typer:
     return app
 
 
-def _show_version(asked: bool) -> None:
+def _show_version(context: typer.Context, asked: bool) -> None:
     if asked:
-        print(f"perdure {_version()}")
+        version = _version()
+        output = Output(as_json=context.obj.json)  # this option is read before all others, `--json` among them
+        output.answer({"version": version}, lambda page: page.print(f"perdure {version}", highlight=False))
         raise typer.Exit
 
 
@@ -81,7 +83,8 @@ def _epilog() -> str:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line to its exit code."""
     try:
-        code = build()(args=list(arguments), prog_name="perdure", standalone_mode=False)
+        known = Globals(json="--json" in arguments)
+        code = build()(args=list(arguments), prog_name="perdure", standalone_mode=False, obj=known)
     except typer.TyperException as error:
         return _misused(arguments, error)
     except (typer.Abort, KeyboardInterrupt):

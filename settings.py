@@ -28,6 +28,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from tools.fetching.domains import Domains as FetchDomains
+from tools.fetching.domains import InvalidDomain
+
 CLAUDE = "claude-sonnet-5-5"
 """The model where a key is set and no model."""
 SCRIPTED = "scripted-1"
@@ -89,8 +92,24 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _bucket_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+        raise _expected("a bucket, as in s3://bucket/prefix")
+    return url.rstrip("/")
+
+
 def _names(given: object) -> object:
     return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+
+
+def _domains(given: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return FetchDomains(given).patterns
+    except InvalidDomain:
+        raise _expected(
+            "hosts separated by commas, each as in example.com, *.example.com, example.com:8443 or *"
+        ) from None
 
 
 def _lower(given: object) -> object:
@@ -109,8 +128,10 @@ ExistingFile = Annotated[Path, AfterValidator(_file)]
 ExistingFolder = Annotated[Path, AfterValidator(_folder)]
 Address = Annotated[str, AfterValidator(_host_and_port)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Domains = Annotated[Names, AfterValidator(_domains)]
 
 
 class Settings(BaseSettings):
@@ -157,6 +178,8 @@ class Settings(BaseSettings):
     """The database with Message DB in it. Not set: the embedded one."""
     database_pool_size: int = Field(default=10, ge=2, le=1000, validation_alias="PERDURE_DATABASE_POOL_SIZE")
     """Connections a process keeps at most."""
+    artifacts: BucketUrl | None = Field(default=None, validation_alias="PERDURE_ARTIFACTS")
+    """Where large content is kept: s3://bucket/prefix, with the standard AWS_* variables. Not set: in the database."""
 
     provider: Annotated[Literal["anthropic", "vertex", "bedrock"], BeforeValidator(_lower)] = Field(
         default="anthropic", validation_alias="PERDURE_PROVIDER"
@@ -179,7 +202,7 @@ class Settings(BaseSettings):
     max_tokens: int = Field(default=8192, ge=1, validation_alias="PERDURE_MAX_TOKENS")
     """How long one reply may be, thinking included."""
     thinking_tokens: int | None = Field(default=None, ge=1024, validation_alias="PERDURE_THINKING_TOKENS")
-    """How much of a reply may be thinking. Not set: no thinking."""
+    """How many tokens of a reply may be thinking. Not set: what the model does by itself."""
     prices_file: ExistingFile | None = Field(default=None, validation_alias="PERDURE_PRICES_FILE")
     """Prices of models that Perdure does not know, or knows wrongly."""
     system_prompt_file: ExistingFile | None = Field(default=None, validation_alias="PERDURE_SYSTEM_PROMPT_FILE")
@@ -188,7 +211,17 @@ class Settings(BaseSettings):
     workspace: ExistingFolder = Field(default_factory=Path.cwd, validation_alias="PERDURE_WORKSPACE")
     """The only folder that the file tools may touch."""
     plugins: Names = Field(default=(), validation_alias="PERDURE_PLUGINS")
-    """Python modules with more tools, separated by commas."""
+    """Python modules with more tools, events and views, separated by commas."""
+    fetch_domains: Domains = Field(default=(), validation_alias="PERDURE_FETCH_DOMAINS")
+    """Hosts that http_fetch may fetch from: example.com, *.example.com, *, separated by commas. Not set: none."""
+    secrets_dir: ExistingFolder | None = Field(default=None, validation_alias="PERDURE_SECRETS_DIR")
+    """A folder with a file for each secret that tools may be given. Not set: only the environment has them."""
+    mcp: ExistingFile | None = Field(default=None, validation_alias="PERDURE_MCP")
+    """The MCP servers whose tools agents may use, a JSON or TOML file. Not set: there are none."""
+    policies: ExistingFolder | None = Field(default=None, validation_alias="PERDURE_POLICIES")
+    """The folder of named policies, a YAML file each. Not set: there are none."""
+    policy: Names = Field(default=(), validation_alias="PERDURE_POLICY")
+    """Policies that are in force for every thread, separated by commas; those a thread chooses lie above them."""
     tenant: str = Field(default="default", min_length=1, validation_alias="PERDURE_TENANT")
     """On whose behalf threads are started."""
     principal: str = Field(default_factory=_user, min_length=1, validation_alias="PERDURE_PRINCIPAL")
@@ -200,6 +233,21 @@ class Settings(BaseSettings):
         default=30, ge=0, allow_inf_nan=False, validation_alias="PERDURE_GRACEFUL_SHUTDOWN_SECONDS"
     )
     """How long a worker that is told to stop lets its running calls finish."""
+    view_cache_mb: int = Field(default=256, ge=1, validation_alias="PERDURE_VIEW_CACHE_MB")
+    """Memory in MiB for views of threads, so that a step reads only what is new."""
+    snapshot_every: int = Field(default=50, ge=0, validation_alias="PERDURE_SNAPSHOT_EVERY")
+    """Events after which a worker stores a snapshot of a view for others, at the earliest. 0: never."""
+
+    sandbox_cpu_seconds: float = Field(default=5, gt=0, le=3600, validation_alias="PERDURE_SANDBOX_CPU_SECONDS")
+    """How long a program in the sandbox may compute."""
+    sandbox_seconds: float = Field(default=20, gt=0, le=3600, validation_alias="PERDURE_SANDBOX_SECONDS")
+    """How long it may take on the clock."""
+    sandbox_memory_mb: int = Field(default=64, ge=1, le=65536, validation_alias="PERDURE_SANDBOX_MEMORY_MB")
+    """Memory in MiB that its objects may take."""
+    sandbox_output_kb: int = Field(default=40, ge=1, le=10240, validation_alias="PERDURE_SANDBOX_OUTPUT_KB")
+    """What it may print, in KiB."""
+    sandbox_folder_mb: int = Field(default=8, ge=1, le=1024, validation_alias="PERDURE_SANDBOX_FOLDER_MB")
+    """What may be in its folder, in MiB."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         default="info", validation_alias="PERDURE_LOG_LEVEL"
@@ -287,6 +335,11 @@ class Settings(BaseSettings):
 def variable_of(field: str) -> str:
     """The environment variable that sets a field."""
     return str(Settings.model_fields[field].validation_alias)
+
+
+def environment() -> dict[str, str]:
+    """The variables that are set, by the environment and, where that says nothing, by `.env`."""
+    return {name: value for name, value in {**_dotenv(), **os.environ}.items() if value}
 
 
 _FIELD_OF = {variable_of(field): field for field in Settings.model_fields}

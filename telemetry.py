@@ -10,21 +10,28 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import structlog
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.util.types import Attributes, AttributeValue
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import activity, client, worker, workflow
@@ -40,6 +47,10 @@ TALKATIVE = ("anthropic", "httpx2", "httpcore2", "urllib3")
 """Libraries that log requests: quiet unless what was said may be shown."""
 
 # -- log lines ------------------------------------------------------------------------------------
+
+
+Strike: TypeAlias = Callable[[str], str]
+"""Takes out of a text what must not be told."""
 
 
 class Redactor:
@@ -89,6 +100,21 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.NOTSET if settings.capture_content else logging.WARNING)
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
+
+
+@contextmanager
+def striking(strike: Strike) -> Iterator[None]:
+    """Have finished log lines pass through `strike` too, within the block."""
+    formatters = [each.formatter for each in logging.getLogger().handlers]
+    ours = [each for each in formatters if isinstance(each, ProcessorFormatter)]
+    before = [each.processors for each in ours]
+    for formatter in ours:
+        formatter.processors = (*formatter.processors, lambda _logger, _method, line: strike(str(line)))
+    try:
+        yield
+    finally:
+        for formatter, processors in zip(ours, before, strict=True):
+            formatter.processors = processors
 
 
 def _shared_processors() -> list[Processor]:
@@ -179,29 +205,96 @@ class ThreadIds(RandomIdGenerator):
         return root.span_id if root else super().generate_span_id()
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
+class Discreet(SpanExporter):
+    """Another exporter, which is handed spans whose texts tell no secret, whoever put them there."""
+
+    def __init__(self, exporter: SpanExporter, strike: Strike) -> None:
+        self._exporter = exporter
+        self._strike = strike
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans without secrets."""
+        return self._exporter.export([self._struck(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """Shut the other exporter down."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Have the other exporter send all it has."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def _struck(self, span: ReadableSpan) -> ReadableSpan:
+        status, strike = span.status, self._strike
+        description = status.description if status.description is None else strike(status.description)
+        return ReadableSpan(
+            name=strike(span.name),
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=self._attributes(span.attributes),
+            events=[
+                Event(strike(each.name), self._attributes(each.attributes), each.timestamp) for each in span.events
+            ],
+            links=[Link(each.context, self._attributes(each.attributes)) for each in span.links],
+            kind=span.kind,
+            status=Status(status.status_code, description),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _attributes(self, attributes: Attributes) -> dict[str, AttributeValue]:
+        return {self._strike(key): self._value(value) for key, value in (attributes or {}).items()}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._strike(value)
+        return [self._value(each) for each in value] if isinstance(value, Sequence) else value
+
+
 def _one_line(span: ReadableSpan) -> str:
     """Log lines stand on the same stream, and whatever reads it reads lines."""
     return f"{span.to_json(indent=None)}\n"
 
 
-def configure_tracing(settings: Settings) -> TracerProvider | None:
-    """Send spans where the settings say, if anywhere. Shut the provider down before the process ends."""
+def configure_tracing(settings: Settings, strike: Strike = _as_it_is) -> TracerProvider | None:
+    """Send spans where the settings say, if anywhere, each text in them as `strike` leaves it.
+
+    Shut the provider down before the process ends.
+    """
     match settings.traces:
         case "none":
             return None
         case "otlp":
-            provider = tracer_provider(settings, BatchSpanProcessor(OTLPSpanExporter()))
+            provider = tracer_provider(settings, BatchSpanProcessor(Discreet(OTLPSpanExporter(), strike)))
         case "console":
             exporter = ConsoleSpanExporter(out=sys.stderr, formatter=_one_line)
-            provider = tracer_provider(settings, SimpleSpanProcessor(exporter))
+            provider = tracer_provider(settings, SimpleSpanProcessor(Discreet(exporter, strike)))
     trace.set_tracer_provider(provider)
     return provider
+
+
+class _Sampler(TraceIdRatioBased):
+    """Keeps or drops whole threads, and drops what the MCP SDK says of our calls: it quotes the servers' errors."""
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, name: str, *args: Any, **kwargs: Any
+    ) -> SamplingResult:
+        """Whether the span is recorded."""
+        if name.startswith("MCP send "):
+            return SamplingResult(Decision.DROP)
+        return super().should_sample(parent_context, trace_id, name, *args, **kwargs)
 
 
 def tracer_provider(settings: Settings, processor: SpanProcessor) -> TracerProvider:
     """A provider that keeps or drops whole threads."""
     provider = TracerProvider(
-        sampler=TraceIdRatioBased(settings.traces_sample_rate),
+        sampler=_Sampler(settings.traces_sample_rate),
         resource=Resource.create({"service.name": SERVICE}),
         id_generator=ThreadIds(),
     )

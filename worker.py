@@ -13,15 +13,29 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from activities.journal import CODE_VERSION
 from activities.model import ModelActivities
 from activities.session import SessionActivities
 from activities.tools import ToolActivities
 from activities.views import Views
-from bootstrap import Defaults, Places, connect_temporal, lay_out_tools, open_log, open_model, read_prices
+from bootstrap import (
+    Defaults,
+    Places,
+    connect_temporal,
+    load_extensions,
+    open_log,
+    open_model,
+    open_tools,
+    open_vault,
+    open_views,
+    read_prices,
+)
 from eventlog.log import EventLog
+from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from llm.model import Model
+from policy.files import Policies
 from settings import Settings
-from telemetry import Telemetry, configure_tracing, get_logger, temporal_runtime
+from telemetry import Telemetry, configure_tracing, get_logger, striking, temporal_runtime
 from tools.workbench import Workbench
 from workflows.agent import AgentWorkflow
 from workflows.face import PENDING, STATUS, TENANT
@@ -57,10 +71,13 @@ def build(
     model: Model,
     toolbox: Workbench,
     defaults: Defaults,
+    vocabulary: Vocabulary = NO_EVENTS,
+    views: Views | None = None,
 ) -> Worker:
-    """A worker of these parts."""
-    views = Views(log)
-    sessions = SessionActivities(log, views, toolbox, defaults)
+    """A worker of these parts; where no views are given, it has its own, without snapshots."""
+    views = views or Views(log)
+    policies = Policies(settings.policies, settings.policy)
+    sessions = SessionActivities(log, views, toolbox, defaults, vocabulary, policies)
     models = ModelActivities(log, views, model, toolbox, read_prices(settings))
     tools = ToolActivities(log, views, toolbox, toolbox.workspace)
     return Worker(
@@ -75,6 +92,7 @@ def build(
             tools.run_tool,
         ],
         workflow_runner=sandbox(),
+        build_id=CODE_VERSION,
         max_concurrent_activities=settings.max_concurrent_activities,
         max_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         default_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
@@ -96,23 +114,32 @@ async def register_search_attributes(client: Client) -> None:
 @asynccontextmanager
 async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
     """A worker that runs for the block's duration, and then lets its calls finish."""
-    provider = configure_tracing(settings)
+    vault = open_vault(settings)
+    provider = configure_tracing(settings, vault.strike_text)
     client = await connect_temporal(
         settings, places.temporal, interceptors=[Telemetry(settings, provider)], runtime=temporal_runtime()
     )
     await register_search_attributes(client)
-    async with open_log(settings, places.database) as log, open_model(settings, places) as model:
+    async with (
+        open_log(settings, places.database) as log,
+        open_views(settings, log) as views,
+        open_model(settings, places) as model,
+        open_tools(settings, vault) as toolbox,
+    ):
         worker = build(
             client,
             settings,
             log=log,
             model=model,
-            toolbox=lay_out_tools(settings),
+            toolbox=toolbox,
             defaults=Defaults.of(settings),
+            views=views,
+            vocabulary=load_extensions(settings).events,
         )
         try:
-            async with worker:
-                yield worker
+            with striking(vault.strike_text):
+                async with worker:
+                    yield worker
         finally:
             if provider is not None:
                 provider.shutdown()

@@ -342,7 +342,7 @@ def _has_drifted(planned: Planned, terms: SessionStarted | None) -> bool:
 
 
 def _not_made(found: Found, failed: Failed) -> ToolExecutionFailed | ToolExecutionOutcomeUnknown:
-    """The outcome of a call that cannot be made: where one that is not safe was begun, nobody knows what became of it."""
+    """The outcome of a call that cannot be made: once an unsafe one was begun, nobody knows what became of it."""
     call, terms = found.call, found.terms.tools if found.terms else ()
     unsafe = all(each.effect == "unsafe" for each in terms if each.name == call.name)
     return _unknown(call, f"{UNKNOWN} {failed.problem}") if call.intent and unsafe else _failed(call, failed)

@@ -46,20 +46,20 @@ def entries(thread: ThreadId, count: int) -> list[Entry]:
 
 def _entry(thread: ThreadId, position: int, event: AnyEvent) -> Entry:
     started_ms = int(START.timestamp() * 1000)
-    ids = [event_id(thread, started_ms, str(each)) for each in (position, position - 1)]
+    own, before = (event_id(thread, started_ms, str(each)) for each in (position, position - 1))
     metadata = Metadata(
         at=START + timedelta(milliseconds=310 * position),
         tenant="acme",
         principal="ana@example.com",
-        causation_id=ids[1],
+        causation_id=before if position > 0 else None,
         correlation_id=thread,
-        run_id=str(ids[1]),
+        run_id=str(before),
         activity_id=str(position),
         attempt=1,
         traceparent=f"00-{position:032x}-{position:016x}-01",
         code="0.1.0+g9416694c0ffee",
     )
-    return Entry(ids[0], event, metadata)
+    return Entry(own, event, metadata)
 
 
 def _events(thread: ThreadId) -> Iterator[AnyEvent]:

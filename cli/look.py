@@ -99,13 +99,13 @@ async def view(
     from bootstrap import load_extensions
     from cli.given import thread_id
     from cli.pages import state_page
-    from cli.views import plain, view_of
+    from cli.views import shown, view_of
 
     found = view_of(name, load_extensions(run.settings).others)
     async with run.threads() as threads:
         id_ = thread_id(thread)
         seen = await threads.view(id_, found, at)
-    state = plain(seen.state)
+    state = shown(found, seen.state)
     answer = {"view": name, "version": found.version, "thread_id": id_, "position": seen.position, "state": state}
     run.output.answer(answer, lambda page: state_page(page, state))
 

@@ -151,17 +151,30 @@ async def _started(run: Invocation, threads: "Threads", started: "Started", *, w
     if started.existed:
         run.output.note(f"thread {thread} existed already: nothing was started, and the message was not said")
     if report.position < 0 and not report.ended:
+        problem = await _not_begun(threads, thread)
         if wait:
-            raise NoWorker(
-                f"thread {thread} is started, but no worker has begun it (task queue {threads.task_queue!r})",
-                remedy="start one with `perdure worker`: the thread begins when a worker runs",
-            )
-        run.output.note(f"no worker has begun it yet: start one with `perdure worker` (queue {threads.task_queue!r})")
+            raise problem
+        run.output.note(f"{problem.message}: {problem.remedy}")
     if wait and not report.ended:
         report = await attend(run.output, threads, thread)
     page = answer_page if wait or report.ended else started_page
     run.output.answer({**asdict(report), "existed": started.existed}, lambda console: page(console, run.output, report))
     return report.exit if wait or (report.ended and not started.existed) else ExitCode.OK
+
+
+async def _not_begun(threads: "Threads", thread: str) -> NoWorker:
+    """Why nothing is written of a thread that is started: nobody is there to do it, or somebody who cannot."""
+    if await threads.workers():
+        return NoWorker(
+            f"thread {thread} is started, and no worker on task queue {threads.task_queue!r} has written its beginning",
+            remedy="look with `perdure doctor` and in the worker's log: it may be unable to write to the database, or "
+            "be gone for less than some minutes; the thread begins when a worker can write",
+            kind="no_answer",
+        )
+    return NoWorker(
+        f"thread {thread} is started, but no worker has begun it (task queue {threads.task_queue!r})",
+        remedy="start one with `perdure worker`: the thread begins when a worker runs",
+    )
 
 
 async def continue_(

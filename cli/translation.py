@@ -26,6 +26,10 @@ def translated(error: Exception) -> ClientError | None:
             return BadUsage(str(error), kind="damaged", remedy="put it back as it was released")
         case LogMisconfigured():
             return DatabaseUnreachable(str(error), remedy=_DOCTOR, kind="database_misconfigured")
+        case LogUnavailable(remedy=str(remedy)):
+            return DatabaseUnreachable(
+                f"the log cannot be written: {error}", remedy=f"{remedy}; {_DOCTOR}", kind="database_unwritable"
+            )
         case LogUnavailable():
             return DatabaseUnreachable(
                 f"the log cannot be reached: {error}",

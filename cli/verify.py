@@ -51,6 +51,8 @@ async def verify(
 
     Where all is well, nothing is printed but a count, on stderr. A stream whose workflow was ended from outside, and
     which therefore has no end, can be repaired; nothing that was written is ever changed.
+
+    What leaves no trace elsewhere is not found: changed metadata, and a deleted stream that Temporal has forgotten, too.
     """
     from cli.verification.verdict import Report
 
@@ -63,6 +65,10 @@ async def verify(
     async with _verifier(run.settings, log_only=log_only) as verifier:
         report = Report.of([each async for each in _verdicts(run, verifier, thread, repair=repair)])
     _tell(run, report)
+    if repair and not report.repaired:
+        run.output.note(
+            "nothing was repaired: " + ("what was found cannot be" if report.findings else "nothing is missing")
+        )
     return ExitCode.OK if report.ok else ExitCode.FAILED
 
 
@@ -112,9 +118,14 @@ async def _requests(settings: "Settings", where: "Places") -> "AsyncIterator[Req
 def _tell(run: Invocation, report: "Report") -> None:
     if report.findings or report.repaired or run.output.json:
         run.output.answer(report, functools.partial(_page, report=report))
-    unchecked = "".join(f"; {count} {what}" for what, count in report.unchecked.items())
-    found = f"{len(report.findings)} findings" if report.findings else "all is well"
-    run.output.note(f"{report.threads} threads, {report.events} events: {found}{unchecked}")
+    unchecked = "".join(f"; unchecked: {what} ({count})" for what, count in report.unchecked.items())
+    found = _counted(len(report.findings), "finding") if report.findings else "all is well"
+    looked_at = f"{_counted(report.threads, 'thread')}, {_counted(report.events, 'event')}"
+    run.output.note(f"{looked_at}: {found}{unchecked}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _page(page: "Console", report: "Report") -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
 from traceback import extract_tb
-from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -14,37 +17,21 @@ from cli.errors import BadUsage, NotFound
 from eventlog.custom import RefusedEvent
 from eventlog.log import Recorded
 from projections.fold import Projection
-from projections.session import SESSION
-from projections.summary import SUMMARY
-from projections.timeline import TIMELINE
-from projections.tool_calls import TOOL_CALLS
-from projections.transcript import TRANSCRIPT
-from projections.usage import USAGE
-
-BUILTIN: Mapping[str, Projection[Any]] = MappingProxyType(
-    {view.name: view for view in (SESSION, SUMMARY, TIMELINE, TOOL_CALLS, TRANSCRIPT, USAGE)}
-)
+from projections.ours import OURS
 
 
 def view_of(name: str, brought: Iterable[Projection[Any]]) -> Projection[Any]:
-    """The view of this name; raises `NotFound` that lists what there is, `BadUsage` where two claim one name.
+    """The view of this name; raises `NotFound` that lists what there is.
 
     Where a plugin's view fails, `BadUsage` says at which event.
     """
-    views = dict(BUILTIN)
-    for view in brought:
-        if views.setdefault(view.name, view) is not view:
-            raise BadUsage(
-                f"a plugin brings a view named {view.name!r}, as one of ours is called",
-                kind="plugin",
-                remedy="give it another name",
-            )
+    views = {**{view.name: view for view in brought}, **OURS}
     if name not in views:
         raise NotFound(
             f"there is no view {name!r}; there are: {', '.join(sorted(views))}",
             remedy="views of your own come from plugins: set PERDURE_PLUGINS",
         )
-    return views[name] if name in BUILTIN else _watched(views[name])
+    return views[name] if name in OURS else _watched(views[name])
 
 
 def _watched(view: Projection[Any]) -> Projection[Any]:
@@ -76,22 +63,45 @@ def _fails(view: Projection[Any], error: Exception, where: str) -> BadUsage:
     )
 
 
+def shown(view: Projection[Any], state: Any) -> Any:
+    """A view's state made of JSON's own types; raises `BadUsage` that names what is none of them."""
+    try:
+        return plain(state)
+    except NotPlain as error:
+        raise BadUsage(
+            f"view {view.name!r} cannot be shown: its state holds {error}, which cannot be written as JSON",
+            kind="plugin",
+            remedy="correct the plugin: a state is made of values, lists, dicts, dataclasses or pydantic models",
+        ) from error
+
+
+class NotPlain(TypeError):
+    """Something has no form in JSON; the message names its type."""
+
+
 def plain(state: Any) -> Any:
-    """A state made of JSON's own types: what models and tools wrote in it stays as it is."""
+    """A state made of JSON's own types: what models and tools wrote in it stays as it is. Raises `NotPlain`."""
     match state:
         case None | bool() | int() | float() | str() | datetime():
             return state
+        case date() | time() | Decimal() | UUID() | PurePath() | Enum():
+            return str(state)
         case BaseModel():
             return {name: plain(value) for name, value in state}
         case Mapping():
-            return {str(key): plain(value) for key, value in state.items()}
+            return {_key(key): plain(value) for key, value in state.items()}
         case AbstractSet():
             return sorted((plain(value) for value in state), key=str)
-        case Sequence() if not isinstance(state, bytes | bytearray):
+        case Sequence() if not isinstance(state, bytes | bytearray | memoryview):
             return [plain(value) for value in state]
         case timedelta():
             return state.total_seconds()
         case _ if is_dataclass(state) and not isinstance(state, type):
             return {field.name: plain(getattr(state, field.name)) for field in fields(state)}
         case _:
-            return str(state)
+            raise NotPlain(f"an object of the type {type(state).__qualname__}")
+
+
+def _key(key: Any) -> str:
+    plain(key)
+    return str(key)

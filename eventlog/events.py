@@ -25,6 +25,13 @@ class ContentMark:
     empty: object
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Says of a field that its mark does not write it where it holds this: Temporal keeps every byte for ever."""
+
+    value: object
+
+
 Text = Annotated[str, ContentMark("")]
 Detail = Annotated[int, ContentMark(0)]
 Words = Annotated[str | None, ContentMark(None)]
@@ -37,6 +44,8 @@ Mode = Literal["task", "chat"]
 Effect = Literal["read_only", "idempotent", "unsafe"]
 """What a tool does to the world, and so whether a call may be repeated when nobody knows if it happened."""
 Risk = Literal["low", "medium", "high"]
+PolicyDecision = Literal["allow", "warn", "ask", "deny"]
+"""From the loosest to the strictest: run it; run it and say so; ask a person first; do not run it."""
 CompletionReason = Literal["success", "failure", "timeout", "limit", "terminated"]
 LimitName = Literal["turns", "tool_calls", "tokens", "runtime"]
 
@@ -66,6 +75,17 @@ class Limits(Facts):
     """Seconds from the session's start."""
 
 
+class Capabilities(Facts):
+    """What a tool needs of the world, as its author declares it."""
+
+    paths: tuple[str, ...] = ()
+    """Patterns of files in the workspace."""
+    domains: tuple[str, ...] = ()
+    """Hosts it speaks to: `example.com`, `*.example.com`, `*`, each with `:port` or without."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets it is given."""
+
+
 class ToolTerms(Facts):
     """What was agreed about one tool when the session started."""
 
@@ -80,6 +100,10 @@ class ToolTerms(Facts):
     """How often a call is tried at most."""
     quick: bool = False
     """Whether it answers in well under a second, so that it may run without a queue and heartbeats."""
+    capabilities: Annotated[Capabilities | None, ContentMark(None)] = Field(
+        default=None, exclude_if=lambda capabilities: capabilities is None
+    )
+    """What it needs of the world, where its author has said so."""
 
 
 class ToolCall(Facts):
@@ -119,6 +143,8 @@ class SessionStarted(Event):
     """The JSON Schema the final answer must fit, where there is one."""
     initial_context: MaybeJson = None
     """Whatever the caller wanted remembered with the session: a JSON object, not shown to the model."""
+    policy: MaybeJson = Field(default=None, exclude_if=lambda policy: policy is None)
+    """The policy in force, whole: see `policy/rules.py`. Without one, every call is as its tool's author wants it."""
 
 
 class UserMessageAdded(Event):
@@ -214,15 +240,15 @@ class LLMResponseReceived(Event):
     """The position the request was rendered at: later messages are not answered yet."""
     content: Blocks
     """Every block the model sent, verbatim."""
-    tool_calls: tuple[ToolCall, ...]
-    stop_reason: str
-    final: bool
+    tool_calls: Annotated[tuple[ToolCall, ...], Unsaid(())]
+    stop_reason: Annotated[str, Unsaid("tool_use")]
+    final: Annotated[bool, Unsaid(False)]
     """Whether this is the model's last word on what it was told so far: nothing to run, cut off or wrong."""
     problem: Words = None
     """Why the answer is not taken, where it is not: the model reads it and is asked again."""
     model_name: Text
     token_usage: TokenUsage
-    cost_usd: Decimal | None
+    cost_usd: Annotated[Decimal | None, Unsaid(None)]
     """None where the model's price is not known."""
     duration_ms: Detail
     message_id: Text
@@ -269,7 +295,8 @@ class ToolExecutionCompleted(Event):
 
     type: Literal["ToolExecutionCompleted"] = "ToolExecutionCompleted"
     call_id: str
-    tool_name: str
+    tool_name: Text
+    """For readers; the process knows it by the call."""
     result: Blocks
     """What the model reads: content blocks."""
     execution_time_ms: Detail
@@ -282,7 +309,7 @@ class ToolExecutionFailed(Event):
     call_id: str
     tool_name: str
     kind: str
-    """unknown_tool, invalid_arguments, truncated, timeout, unavailable, crashed, error"""
+    """unknown_tool, invalid_arguments, denied_by_policy, truncated, timeout, unavailable, crashed, error"""
     error_message: Text
     retry_count: int
     will_retry: bool = False
@@ -295,6 +322,25 @@ class ToolExecutionOutcomeUnknown(Event):
     call_id: str
     tool_name: str
     explanation: Text
+
+
+class PolicyDecided(Event):
+    """The session's policy said something of a call, before anything was done about it."""
+
+    type: Literal["PolicyDecided"] = "PolicyDecided"
+    call_id: str
+    tool_name: str
+    digest: str
+    """Of the tool's name and the arguments that were looked at: with others, it is decided again."""
+    decision: PolicyDecision
+    layer: str
+    """Whose word it is."""
+    rule: str | None
+    """The id of the rule that decided; none for a layer's default and for the tool's author."""
+    reason: Text
+    """Why: the model reads it where the call is denied, the approver where it is asked about."""
+    policy: str
+    """The digest of the policy."""
 
 
 # -- people ---------------------------------------------------------------------------------------
@@ -350,7 +396,7 @@ class RequestIgnored(Event):
 
     type: Literal["RequestIgnored"] = "RequestIgnored"
     request: str
-    """approve, deny, message, pause, resume or terminate"""
+    """approve, deny, message, pause, record, resume or terminate"""
     by: str
     problem: Text
     call_id: str | None = None
@@ -371,11 +417,16 @@ class StreamRepaired(Event):
 
 
 class UnknownEvent(Event):
-    """An event this version of the code does not know. It is kept, shown as itself, and changes no view."""
+    """An event without a class here: a plugin's own (`eventlog/custom.py`), or a newer version's.
+
+    It is kept, shown as itself, and changes no view of ours.
+    """
 
     type: Literal["UnknownEvent"] = "UnknownEvent"
     type_name: str
     data: Annotated[JsonObject, ContentMark({})]
+    schema_version: int = 1
+    """The version of the shape the data have, as the metadata beside them says."""
 
 
 AnyEvent: TypeAlias = Annotated[
@@ -394,6 +445,7 @@ AnyEvent: TypeAlias = Annotated[
     | ToolExecutionCompleted
     | ToolExecutionFailed
     | ToolExecutionOutcomeUnknown
+    | PolicyDecided
     | ApprovalRequested
     | ApprovalGranted
     | ApprovalDenied
@@ -421,12 +473,34 @@ def _content_fields(kind: type[BaseModel]) -> Mapping[str, object]:
     }
 
 
+def thin_terms(terms: ToolTerms) -> ToolTerms:
+    """The terms without what the process does not need."""
+    return terms.model_copy(update=_content_fields(ToolTerms)) if terms.capabilities is not None else terms
+
+
 def thin(event: AnyEvent) -> AnyEvent:
     """The same event without its content."""
     update = dict(_content_fields(type(event)))
     if isinstance(event, LLMResponseReceived):
         update["tool_calls"] = tuple(call.model_copy(update=_content_fields(ToolCall)) for call in event.tool_calls)
+    if isinstance(event, SessionStarted):
+        update["tools"] = tuple(map(thin_terms, event.tools))
     return event.model_copy(update=update)
+
+
+@cache
+def _unsaid_fields(kind: type[BaseModel]) -> Mapping[str, object]:
+    """The fields of a class that a mark leaves out where they hold these values."""
+    return {
+        name: mark.value
+        for name, field in kind.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, Unsaid)
+    }
+
+
+_TOKENS = "_tokens"
+"""How the numbers in a reply's `token_usage` end, but not in its mark."""
 
 
 class Mark(Facts):
@@ -442,18 +516,39 @@ class Mark(Facts):
 
     @model_serializer(mode="plain")
     def _short(self) -> JsonObject:
-        left_out = set(_content_fields(type(self.event)))
-        event = self.event.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+        event = self.event.model_dump(mode="json", exclude=_left_out(self.event), exclude_defaults=True)
+        if "token_usage" in event:
+            event["token_usage"] = {name.removesuffix(_TOKENS): of for name, of in event["token_usage"].items()}
         shape = {} if self.event.version == 1 else {"version": self.event.version}
-        return {"position": self.position, "event": {"type": self.event.type, **shape, **event}}
+        return {"position": self.position, "type": self.event.type, **shape, **event}
 
     @model_validator(mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:
-        event = value.get("event") if isinstance(value, dict) else None
-        if not isinstance(event, dict):
+        """Reads what `_short` writes, and what 0.1.0 wrote: the event under a name of its own, and more of it said."""
+        if not isinstance(value, dict):
             return value
-        kind = EVENT_TYPES[event["type"]]
-        data = {name: said for name, said in event.items() if name not in {"type", "version"}}
-        newest = upcast(event["type"], event.get("version", 1), {**_content_fields(kind), **data})
-        return {**value, "event": {"type": event["type"], **newest}}
+        said = value.get("event", value)
+        if not isinstance(said, dict) or "type" not in said:
+            return value
+        name, version = said["type"], said.get("version", 1)
+        data = {key: each for key, each in said.items() if key not in {"position", "type", "version"}}
+        event = upcast(name, version, _said_in_full(EVENT_TYPES[name], data))
+        return {"position": value.get("position"), "event": {"type": name, **event}}
+
+
+def _said_in_full(kind: type[BaseModel], data: JsonObject) -> JsonObject:
+    """What a mark says of an event, with what it leaves out."""
+    whole = {**_unsaid_fields(kind), **data, **_content_fields(kind)}
+    if "tool_calls" in whole:
+        whole["tool_calls"] = [{**_content_fields(ToolCall), **call} for call in whole["tool_calls"]]
+    if "token_usage" in whole:
+        whole["token_usage"] = {name.removesuffix(_TOKENS) + _TOKENS: of for name, of in whole["token_usage"].items()}
+    return whole
+
+
+def _left_out(event: AnyEvent) -> dict[str, Any]:
+    """What a mark need not say, as `model_dump` wants to be told: content, and what goes without saying."""
+    unsaid = (name for name, value in _unsaid_fields(type(event)).items() if getattr(event, name) == value)
+    calls = {"tool_calls": {"__all__": set(_content_fields(ToolCall))}}
+    return {**calls, **dict.fromkeys(_content_fields(type(event)), True), **dict.fromkeys(unsaid, True)}

@@ -131,6 +131,11 @@ class LogError(Exception):
 class LogUnavailable(LogError):
     """The log cannot be reached or is too busy; the same call may succeed later."""
 
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        """What is to be done to the database, which answers; None where it may not even do that."""
+
 
 class LogMisconfigured(LogUnavailable):
     """The log is not set up as it must be; the message says what to do."""

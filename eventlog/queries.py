@@ -37,6 +37,15 @@ SELECT id, stream_name, type, position, global_position, data, metadata, time
 """
 """So many events of a category from a global position on, in the order in which they became visible."""
 
+STREAMS: Final[LiteralString] = """
+SELECT stream_name::varchar
+  FROM message_store.messages
+ WHERE message_store.category(stream_name) = %s::varchar
+ GROUP BY stream_name
+ ORDER BY min(global_position)
+"""
+"""Every stream of a category, by the index `messages_category`; Message DB has no function for it."""
+
 FIND: Final[LiteralString] = """
 SELECT id::varchar, stream_name::varchar, type::varchar, position, global_position,
        data::varchar, metadata::varchar, time

@@ -2,6 +2,7 @@
 
 A schema describes the `data` of a row; the event's type is a column of its own. It has an id that never changes its
 meaning: `urn:perdure:event:UserMessageAdded:1`. Fields that a schema does not name may be there: a newer writer's.
+Events that plugins bring have theirs under the names they have in streams: `urn:perdure:event:acme.InvoicePaid:1`.
 """
 
 import ast
@@ -16,8 +17,10 @@ from pydantic import BaseModel
 
 import eventlog.events
 import llm.messages
+from eventlog.custom import CustomEvent
 from eventlog.encoding import KNOWN
 from eventlog.metadata import Metadata
+from eventlog.vocabulary import NO_EVENTS, Vocabulary, shape_of
 from llm.messages import JsonObject
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -34,9 +37,23 @@ def file_name(name: str, version: int) -> str:
     return f"{name}.{version}.json"
 
 
-def schemas() -> dict[str, JsonObject]:
-    """The newest schema of everything that has one, by name."""
-    return {name: schema_of(name) for name in sorted(KINDS)}
+def schemas(vocabulary: Vocabulary = NO_EVENTS) -> dict[str, JsonObject]:
+    """The newest schema of everything that has one, by name; those of plugins' events last."""
+    custom = {name: custom_schema(kind) for name, kind in sorted(vocabulary.kinds.items())}
+    return {name: schema_of(name) for name in sorted(KINDS)} | custom
+
+
+def versions(vocabulary: Vocabulary = NO_EVENTS) -> dict[str, int]:
+    """The newest version of everything that has a schema."""
+    return {**VERSIONS, **{name: kind.version for name, kind in vocabulary.kinds.items()}}
+
+
+def custom_schema(kind: type[CustomEvent]) -> JsonObject:
+    """The newest schema of a plugin's event."""
+    found = dict(shape_of(kind))
+    for part in (found, *found.get("$defs", {}).values()):
+        part.pop("additionalProperties", None)
+    return {"$schema": DIALECT, "$id": f"urn:perdure:event:{kind.type_name()}:{kind.version}", **found}
 
 
 def schema_of(name: str) -> JsonObject:

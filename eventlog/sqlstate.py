@@ -19,6 +19,10 @@ _MISCONFIGURED = ("28", "3D", "3F", "42")
 _REJECTED = ("22", "23", "54")
 _HELD_UP = ("55P03", "57014")
 _REFUSED = ("P0001", "23505")
+_TAKES_NOTHING = {
+    "53100": "its disk is full: make room there, and the same call succeeds",
+    "25006": "it is read-only: let DATABASE_URL name the primary, or end the database's default_transaction_read_only",
+}
 _MAKES_NUMBERS = "messages_pkey"
 
 _SAFE_TO_REPEAT = "nothing is lost: the same call may succeed later"
@@ -60,6 +64,8 @@ def translate(error: psycopg.Error) -> LogError:
         return LogMisconfigured(f"{words}: {_repair(error)}")
     if state.startswith(_REJECTED):
         return EntryRejected(f"the database refuses the entry: {words}")
+    if remedy := _TAKES_NOTHING.get(state):
+        return LogUnavailable(f"the database takes nothing new: {words}", remedy)
     kind = HeldUp if state in _HELD_UP else LogUnavailable
     return kind(f"the database did not do it: {words}; {_SAFE_TO_REPEAT}")
 
@@ -70,7 +76,7 @@ def _without_state(error: psycopg.Error) -> LogError:
         case PoolClosed():
             return LogUnavailable("the log is closed")
         case PoolTimeout() | TooManyRequests():
-            return LogUnavailable(f"no connection to the database is free: {_words(error)}")
+            return LogUnavailable(f"no connection to the database is free, or it does not answer: {_words(error)}")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return ConnectionLost(f"the connection to the database was lost: {_words(error)}")
         case psycopg.DataError():

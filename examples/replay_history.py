@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from worker import sandbox
 from workflows.agent import AgentWorkflow
+from workflows.payloads import data_converter
 
 
 async def replay(history: WorkflowHistory, *, debugging: bool = False) -> None:
     """Raises `workflow.NondeterminismError` where today's code decides otherwise."""
     replayer = Replayer(
         workflows=[AgentWorkflow],
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         workflow_runner=UnsandboxedWorkflowRunner() if debugging else sandbox(),  # the sandbox keeps debuggers out
         debug_mode=debugging,  # else a step that takes two seconds counts as a deadlock
     )

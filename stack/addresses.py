@@ -20,6 +20,8 @@ class Options(BaseModel):
     temporal_namespace: str = "default"
     database_url: str | None = None
     """A PostgreSQL with Message DB from outside; then none is started."""
+    artifacts: str | None = None
+    """The bucket for large content; None where the database keeps it."""
     scripted_model: bool = True
 
     def wanted(self) -> list[str]:

@@ -16,7 +16,7 @@ from stack.artifacts import probe_bucket, probe_table
 from stack.command import run
 from stack.errors import StackError
 from stack.home import Home
-from stack.messagedb import PACKAGE, installed_version
+from stack.messagedb import PACKAGE, installed_version, read_only
 from stack.postgres import binaries
 from stack.stack import running
 from stack.temporal import SEARCH_ATTRIBUTES, binary, missing_search_attributes
@@ -108,12 +108,15 @@ async def _database(options: Options, addresses: Addresses | None) -> Check:
     if url is None:
         return Check(name, False, "does not run", START)
     try:
-        version = await installed_version(url)
+        version, refusal = await installed_version(url), await read_only(url)
     except StackError as error:
         return Check(name, False, error.problem, error.remedy)
     if version is None or not version.startswith(MESSAGE_DB):
         detail = f"has Message DB {version}" if version else "has no Message DB"
         return Check(name, False, detail, f"Install Message DB {MESSAGE_DB}x there.")
+    if refusal is not None:
+        remedy = "Let DATABASE_URL name the primary, or end the database's default_transaction_read_only."
+        return Check(name, False, f"has Message DB {version} and {refusal}: nothing can be recorded", remedy)
     return Check(name, True, f"reachable, Message DB {version}")
 
 

@@ -44,10 +44,27 @@ async def installed_version(url: str) -> str | None:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
             return await _version(connection)
     except psycopg.Error as error:
-        raise MessageDbUnusable(
-            f"The database cannot be asked for its Message DB: {_why(error)}.",
-            "Check DATABASE_URL, and that PostgreSQL runs and lets this role in.",
-        ) from error
+        raise _silent(error) from error
+
+
+async def read_only(url: str) -> str | None:
+    """Why a database that answers takes nothing new; None if it does not say so. Raises `MessageDbUnusable`."""
+    try:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
+            rows = await connection.execute("select pg_is_in_recovery(), current_setting('transaction_read_only')")
+            standby, setting = await rows.fetchone() or (False, "off")
+    except psycopg.Error as error:
+        raise _silent(error) from error
+    if standby:
+        return "is a standby, which can only be read"
+    return "is read-only" if setting == "on" else None
+
+
+def _silent(error: psycopg.Error) -> MessageDbUnusable:
+    return MessageDbUnusable(
+        f"The database cannot be asked for its Message DB: {_why(error)}.",
+        "Check DATABASE_URL, and that PostgreSQL runs and lets this role in.",
+    )
 
 
 def _why(error: psycopg.Error) -> str:

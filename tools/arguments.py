@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, Required
+from typing import Any, NotRequired, Protocol, Required
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -30,8 +30,23 @@ class Checked:
     """The same as JSON: checking it gives the same values again."""
 
 
+class Accepted(Protocol):
+    """What a tool accepts: its schema for the model, and the check by it."""
+
+    schema: JsonObject
+    """JSON Schema, as the model is given it."""
+
+    def check(self, given: object) -> Checked:
+        """The arguments validated and coerced, or `InvalidArguments` in words a model can act on."""
+        ...
+
+    def with_defaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values and, for what was not given, the function's defaults."""
+        ...
+
+
 class Arguments:
-    """The arguments one tool takes."""
+    """The arguments one typed function takes."""
 
     def __init__(self, signature: Signature, owner: str) -> None:
         self._defaults = signature.defaults
@@ -55,7 +70,7 @@ class Arguments:
         """The arguments validated and coerced, or `InvalidArguments` in words a model can act on."""
         if not isinstance(given, dict):
             raise InvalidArguments(f"the arguments must be a JSON object, not {type(given).__name__}")
-        if _deeper_than(given, DEEPEST):
+        if deeper_than(given, DEEPEST):
             raise InvalidArguments(f"the arguments are nested more than {DEEPEST} levels deep")
         values = self._validate(given)
         return Checked(values, self._as_json(given, values))
@@ -134,10 +149,11 @@ def _unquoted(value: Any) -> Any:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return value if _deeper_than(parsed, DEEPEST) else parsed
+    return value if deeper_than(parsed, DEEPEST) else parsed
 
 
-def _deeper_than(value: Any, most: int) -> bool:
+def deeper_than(value: Any, most: int) -> bool:
+    """Whether lists and objects stand in one another more than so many levels deep."""
     level = [value]
     for _ in range(most):
         level = [child for node in level for child in _children(node)]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from eventlog.custom import CustomEvent
 from eventlog.streams import ThreadId
-from tools.errors import ToolUnavailable
+from tools.errors import ToolFailed, ToolUnavailable
 
 
 class Record(Protocol):
@@ -23,6 +23,10 @@ class Record(Protocol):
         Raises `RefusedEvent` where it is no event, too large or one too many, or the call is over.
         """
         ...
+
+
+def _no_secret(name: str) -> str:
+    raise ToolFailed(f"there is no secret {name} outside of a worker: give one with ToolContext(secret=…)")
 
 
 def _forget(event: CustomEvent, *, key: str | None = None) -> None:  # noqa: ARG001 - as `Record` has it
@@ -49,6 +53,8 @@ class ToolContext:
     """Says that a long call is alive and how far it is. Perdure beats by itself too."""
     record: Record = _forget
     """Writes an event of your own into the thread's stream. Outside of a worker it is only checked."""
+    secret: Callable[[str], str] = field(default=_no_secret, compare=False, repr=False)
+    """The value of a secret that the tool's capabilities name; raises `ToolFailed` where there is none."""
     cancelled: Event = field(default_factory=Event, compare=False, repr=False)
     """Set when nobody waits for the call any more: a long function that is not async looks at it now and then."""
 

@@ -3,9 +3,11 @@
 ToolError
 ├── InvalidTool            a tool is defined wrongly: its author corrects it
 ├── UnusablePlugin         a plugin brings no tools that can be used: whoever runs the worker corrects it
+├── InvalidServers         what is said of MCP servers cannot be used: whoever runs the worker corrects it
 └── CallFailed             one call came to nothing: the model reads why
     ├── InvalidArguments   the arguments do not fit the tool
     ├── ToolFailed         a tool says that it did not do it, and that trying again will not help
+    │   └── ToolChanged    another program's tool is not what was agreed on
     ├── ToolUnavailable    a tool says that it did not do it now, but may later
     └── OutcomeUnknown     a tool says that it cannot tell whether it did it
 """
@@ -23,6 +25,10 @@ class UnusablePlugin(ToolError):
     """A plugin brings no tools that can be used."""
 
 
+class InvalidServers(ToolError):
+    """What is said of MCP servers cannot be used."""
+
+
 class CallFailed(ToolError):
     """One call came to nothing."""
 
@@ -33,6 +39,10 @@ class InvalidArguments(CallFailed):
 
 class ToolFailed(CallFailed):
     """Raise it in a tool to tell the model, in these very words, why the call was not done."""
+
+
+class ToolChanged(ToolFailed):
+    """Another program's tool is not what was agreed on: the call was not made."""
 
 
 class ToolUnavailable(CallFailed):

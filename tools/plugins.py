@@ -22,6 +22,7 @@ from tools.tool import Tool
 
 GROUP = "perdure.plugins"
 BUILTIN = "tools.builtin"
+_OURS = "Perdure itself"
 
 _NOTHING = "no tools: put @tool above its functions, let it hold subclasses of CustomEvent or a Projection"
 
@@ -36,14 +37,16 @@ class Plugins:
     """What of the further kinds that were asked for."""
 
 
-def load_plugins(modules: Sequence[str], *, entry_points: bool = True, others: tuple[type, ...] = ()) -> Plugins:
+def load_plugins(
+    modules: Sequence[str], *, entry_points: bool = True, others: tuple[type, ...] = (), ours: Iterable[Any] = ()
+) -> Plugins:
     """What the built-in plugin and installed ones (unless `entry_points` is False) bring, then what the modules do.
 
-    Modules may lie in the current folder. A plugin may bring things of the kinds `others`, too. Raises
-    `UnusablePlugin` that names the plugin and what to do about it.
+    Modules may lie in the current folder. A plugin may bring things of the kinds `others`, too, but none with the name
+    of one of `ours`. Raises `UnusablePlugin` that names the plugin and what to do about it.
     """
     _import_from_here(modules)
-    found: dict[tuple[str, str], tuple[Any, str]] = {}
+    found = {_called(thing, _OURS): (thing, _OURS) for thing in ours}
     for plugin, module in _plugins(modules, entry_points=entry_points):
         things = _things_in(module, others)
         if not things:
@@ -56,7 +59,7 @@ def load_plugins(modules: Sequence[str], *, entry_points: bool = True, others: t
                     f"{plugin} brings {what} named {name!r}, and so does {owner}: "
                     "leave one out, or give one another name"
                 )
-    return _sorted(thing for thing, _ in found.values())
+    return _sorted(thing for thing, owner in found.values() if owner != _OURS)
 
 
 def load_tools(modules: Sequence[str], *, entry_points: bool = True) -> tuple[Tool, ...]:

@@ -6,6 +6,7 @@ is passed on as it is; None is "done"; models, dictionaries, lists and numbers a
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,13 +26,28 @@ _BLOCKS = {"text": "text", "image": "source", "document": "source", "search_resu
 """The blocks a tool's result may hold, each with a key it cannot do without."""
 
 
-def blocks_of(value: Any, most_chars: int) -> tuple[Block, ...]:
-    """The value as blocks of at most so many characters of text. It never fails: the tool has acted already."""
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def blocks_of(value: Any, most_chars: int, strike: Callable[[str], str] = _as_it_is) -> tuple[Block, ...]:
+    """The value as blocks of at most so many characters of text. It never fails: the tool has acted already.
+
+    Every text passes through `strike` before it is cut: half a secret could not be found.
+    """
     try:
-        return bounded(_blocks(value), most_chars)
+        return bounded(tuple(_struck(block, strike) for block in _blocks(value)), most_chars)
     except Exception as error:  # noqa: BLE001 - a stranger's object writes itself
         kind = type(value).__name__
         return (text_block(f"done, but the result, of type {kind}, cannot be shown: {type(error).__name__}"),)
+
+
+def _struck(block: Block, strike: Callable[[str], str]) -> Block:
+    """The block without what is struck out; a picture or document that holds such a thing is left out."""
+    if block["type"] == "text":
+        return {**block, "text": strike(block["text"])}
+    written = json.dumps(block, ensure_ascii=False, default=str)
+    return block if strike(written) == written else text_block(f"({block['type']} left out: it holds a secret)")
 
 
 def bounded(blocks: tuple[Block, ...], most_chars: int) -> tuple[Block, ...]:

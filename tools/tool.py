@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias, get_args, overload
 from eventlog.canonical import digest_of
 from eventlog.events import Effect, Risk, ToolTerms
 from llm.messages import ToolSpec
-from tools.arguments import Arguments
+from tools.arguments import Accepted, Arguments
+from tools.capabilities import Capabilities, check_capabilities
 from tools.errors import InvalidTool
 from tools.signature import Signature, read_signature
 
@@ -42,7 +43,7 @@ class Tool:
     name: str
     description: str
     function: Function
-    arguments: Arguments
+    arguments: Accepted
     context: tuple[str, ...]
     """The function's parameters that are filled in with the `ToolContext`."""
     effect: Effect
@@ -53,6 +54,10 @@ class Tool:
     approval: Approval
     title: Title | None
     reconcile: Function | None
+    capabilities: Capabilities | None = None
+    """What it needs of the world, where its author says so."""
+    foreign: bool = False
+    """Whether it is another program's, which may change it: it is used only as it was when the session began."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function, as anybody may."""
@@ -74,6 +79,7 @@ class Tool:
             timeout=self.timeout,
             attempts=self.attempts,
             quick=self.quick,
+            capabilities=self.capabilities,
         )
 
 
@@ -94,6 +100,7 @@ def tool(
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
+    capabilities: Capabilities | None = None,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -111,6 +118,7 @@ def tool(
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
+    capabilities: Capabilities | None = None,
 ) -> Tool | Callable[[Function], Tool]:
     """Make a tool of a function, or raise `InvalidTool` that says what to change. Nothing is registered.
 
@@ -118,7 +126,8 @@ def tool(
     done, None where it cannot tell, and raises `ToolFailed` where nothing was done. `risk` is low for what only
     reads, else medium; `approval` is "always" for high risk, else "never". `attempts` bounds how often a call is
     tried where it may be repeated at all. `timeout` is in seconds, 60 if not given. A `quick` tool answers in well
-    under a second: its calls cost a fifth, with the same promises, and it is given 5 seconds.
+    under a second: its calls cost a fifth, with the same promises, and it is given 5 seconds. `capabilities` say what
+    the tool needs of the world: a secret that they do not name is not given to it.
     """
 
     def make(made_of: Function) -> Tool:
@@ -140,6 +149,7 @@ def tool(
                 approval=approval or ("always" if level == "high" else "never"),
                 title=title,
                 reconcile=reconcile,
+                capabilities=capabilities,
             )
         )
 
@@ -171,6 +181,8 @@ def _checked(made: Tool) -> Tool:
     for argument in made.arguments.schema["properties"]:
         if not _ARGUMENT.fullmatch(argument):
             raise InvalidTool(f"the tool {made.name!r} has the parameter {argument!r}: use a-z, A-Z, 0-9 and _ only")
+    if made.capabilities is not None:
+        check_capabilities(made.capabilities, made.name)
     return made
 
 

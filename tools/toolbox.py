@@ -8,6 +8,11 @@ from eventlog.events import Effect, Risk, ToolTerms
 from llm.messages import Block, JsonObject, ToolSpec
 from tools.context import ToolContext
 
+CHANGED = (
+    "It was not run: the tool is no longer what it was when this session began, as the server that has it has changed "
+    "or removed it. A new session takes it as it is now."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -34,6 +39,8 @@ class Planned:
     attempts: int
     question: Question | None
     """What a person must be asked first; None where the call may just run."""
+    agreed: str | None = None
+    """The digest the session must have agreed to, where another program may change the tool; None where none may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Unplanned:
     """A call that cannot be made, with the words that tell the model why and what to do."""
 
     kind: str
-    """unknown_tool or invalid_arguments"""
+    """unknown_tool, invalid_arguments or unavailable"""
     problem: str
 
 
@@ -77,8 +84,11 @@ class Toolbox(Protocol):
         """The terms of the named tools, or of all; raises `UnknownTool` that lists what there is."""
         ...
 
-    def specs(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
-        """The named tools as the model sees them, in that order; those that are gone are left out."""
+    def specs(self, tools: Sequence[str | ToolTerms]) -> tuple[ToolSpec, ...]:
+        """The tools as the model sees them, in that order; those that are gone are left out.
+
+        Where terms are given, another program's tool is left out unless it is still what was agreed on.
+        """
         ...
 
     def title(self, name: str, arguments: JsonObject) -> str:
@@ -95,6 +105,10 @@ class Toolbox(Protocol):
 
     async def reconcile(self, planned: Planned, context: ToolContext) -> ToolResult | None:
         """What became of a call whose process died: the tool's own `reconcile` is asked; None where nobody knows."""
+        ...
+
+    def strike(self, data: JsonObject) -> JsonObject:
+        """The same data, with `[secret NAME]` in the place of every secret that a tool was given."""
         ...
 
 

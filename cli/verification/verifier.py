@@ -28,6 +28,7 @@ PART_OF_HISTORY = "threads of whose history Temporal has forgotten the beginning
 UNKNOWN_EVENT = "events that this version does not know"
 NO_THREAD = "streams and workflows whose name no thread can have: they were not looked at"
 NOT_RENDERED = "threads whose requests cannot be rendered here"
+UNSOUND = "threads whose requests were not rendered, because of what was found in their streams"
 
 
 @dataclass
@@ -102,12 +103,15 @@ class Verifier:
                 look.take(recorded)
         look.add(*breaches(look.events))
         if not readable:
+            look.unchecked[UNSOUND] += 1
             return look.verdict()
         look.unchecked[UNKNOWN_EVENT] += sum(isinstance(each.event, UnknownEvent) for each in look.events)
         sound = not look.findings
         await self._compare(look)
         if sound:
             self._render(look)
+        else:
+            look.unchecked[UNSOUND] += 1
         look.unchecked = +look.unchecked
         return look.verdict()
 

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import signal
+from typing import Literal
 from uuid import uuid4
 
 import psutil
+import psycopg
 import pytest
+from psycopg import sql
 
 from cli.exits import ExitCode
 from tests.cli.conftest import CLIENT, Perdure, ended
+from tests.conftest import Database
 
 
 async def test_a_task_from_start_to_answer(perdure: Perdure) -> None:
@@ -130,6 +134,33 @@ async def test_without_a_worker_it_is_said_how_to_start_one(perdure: Perdure) ->
     assert "perdure worker" in asked.err
     sent = await perdure("terminate", thread, "--signal", "--json", PERDURE_TASK_QUEUE=lonely)
     assert (sent.code, sent.json["sent"], sent.json["position"]) == (ExitCode.OK, "signal", None)
+
+
+async def test_a_worker_that_cannot_write_is_not_called_missing(perdure: Perdure, database: Database) -> None:
+    """Where a worker runs and the database can only be read, nobody is told to start another one."""
+    thread = f"t-{uuid4()}"
+    await _may_write(database, "off")
+    started = await perdure("start", "hello", "--thread", thread)
+    await _may_write(database, "on")
+    assert started.code == ExitCode.OK
+    assert "has written its beginning: look with `perdure doctor`" in started.err
+    assert "start one" not in started.err
+    assert (await perdure("watch", thread)).code == ExitCode.OK
+
+
+async def _may_write(database: Database, may: Literal["on", "off"]) -> None:
+    """Let every connection from now on write, or only read; those that there are end."""
+    read_only = {"on": "off", "off": "on"}[may]
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute("set default_transaction_read_only = off")
+        name = sql.Identifier(connection.info.dbname)
+        await connection.execute(
+            sql.SQL("alter database {} set default_transaction_read_only = {}").format(name, sql.SQL(read_only))
+        )
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
 
 
 async def test_up_keeps_a_worker_running_and_takes_it_along(perdure: Perdure) -> None:

@@ -17,7 +17,7 @@ from cli.threads import Threads
 from cli.verification.history import read_history
 from cli.verification.requests import OTHER_TOOLS, Requests
 from cli.verification.verdict import Verdict
-from cli.verification.verifier import NO_HISTORY, NO_THREAD, UNKNOWN_EVENT, Verifier
+from cli.verification.verifier import NO_HISTORY, NO_THREAD, UNKNOWN_EVENT, UNSOUND, Verifier
 from eventlog.events import AnyEvent, ErrorOccurred, SessionPaused, UnknownEvent, UserMessageAdded
 from eventlog.ids import event_id
 from eventlog.log import Entry
@@ -269,6 +269,21 @@ async def test_what_somebody_changed_is_found(
     assert rule in {each.invariant for each in (await verifier.verify(ThreadId(handle.id))).findings}
 
 
+async def test_what_was_not_rendered_for_damage_is_told(
+    world: World, verifier: Verifier, perdure: Perdure, database: Database
+) -> None:
+    """Requests of a damaged stream count as unchecked, and a repair that could mend nothing says so."""
+    handle = await world.start("hello")
+    await world.done(handle)
+    world.handles.clear()
+    await spoil(database, DAMAGE["CausesComeFirst"], handle.id)
+    assert (await verifier.verify(ThreadId(handle.id))).unchecked == {UNSOUND: 1}
+    mended = await perdure("verify", handle.id, "--repair")
+    assert mended.code == ExitCode.FAILED
+    assert f"1 finding; unchecked: {UNSOUND} (1)\n" in mended.err
+    assert "nothing was repaired: what was found cannot be" in mended.err
+
+
 async def test_a_missing_artifact_is_found(world: World, verifier: Verifier, database: Database) -> None:
     """Large content that is not where it is kept is a finding at its event's position, with its hash."""
     thread = await happenings.told(world.log, happenings.began(), happenings.heard("x" * 300_000))
@@ -368,19 +383,21 @@ async def test_the_command_is_silent_where_all_is_well(
     await world.until(bad.id, lambda session: any(call.state == "begun" for call in session.pending.values()))
     done = await perdure("verify", good.id)
     assert (done.code, done.out) == (ExitCode.OK, "")
-    assert done.err.startswith("1 threads")
+    assert done.err.startswith("1 thread, ")
     await bad.terminate(reason="enough")
     found = await perdure("verify", "--all")
     assert found.code == ExitCode.FAILED
     assert f"{bad.id} at" in found.out
     assert "--repair writes it" in found.out
-    assert "1 findings" in found.err
+    assert "2 threads, " in found.err
+    assert ": 1 finding\n" in found.err
     as_json = await perdure("verify", bad.id, "--json")
     assert (as_json.code, as_json.err) == (ExitCode.FAILED, "")
     assert [each["invariant"] for each in as_json.json["findings"]] == ["TheEndIsWritten"]
     mended = await perdure("verify", "--all", "--repair", "--json")
     assert (mended.code, mended.json["ok"], mended.json["threads"]) == (ExitCode.OK, True, 2)
     assert next(each["event"] for each in mended.json["repaired"]) == "StreamRepaired"
-    quiet = await perdure("verify", "--all")
+    quiet = await perdure("verify", "--all", "--repair")
     assert (quiet.code, quiet.out) == (ExitCode.OK, "")
+    assert "nothing was repaired: nothing is missing" in quiet.err
     assert (await perdure("verify", "--all", "--log-only", TEMPORAL_ADDRESS="127.0.0.1:1")).code == ExitCode.OK

@@ -1,11 +1,15 @@
 """Views by name: a plugin's mistakes are told as its own."""
 
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from cli.errors import BadUsage
-from cli.views import view_of
+from cli.views import shown, view_of
 from eventlog.events import UserMessageAdded
 from projections.fold import Projection, fold
 from projections.usage import USAGE
@@ -34,8 +38,18 @@ def test_a_view_that_fails_is_its_authors_mistake(where: str) -> None:
     assert isinstance(told.value.__cause__, ValueError)
 
 
-def test_a_view_with_the_name_of_one_of_ours_is_refused() -> None:
-    """Nobody asks for the one and gets the other; ours, imported into a plugin, is no second one."""
-    with pytest.raises(BadUsage, match="named 'usage'"):
-        view_of("session", [Projection("usage", 1, dict, lambda state, _: state)])
-    assert view_of("usage", [USAGE]) is USAGE
+@pytest.mark.parametrize("state", [object(), {"a": [print]}, {"b": b"bytes"}, {object(): 1}, int])
+def test_a_state_that_is_no_json_is_its_authors_mistake(state: Any) -> None:
+    """What cannot be written down is refused with the view's name and the type, not shown as an address in memory."""
+    with pytest.raises(
+        BadUsage, match=r"^view 'acme.seen' cannot be shown: its state holds an object of the type "
+    ) as told:
+        shown(MISTAKEN["at position 0"], state)
+    assert told.value.kind == "plugin"
+
+
+def test_what_has_a_usual_text_is_shown_as_it() -> None:
+    """Days, amounts, identities and paths are no mistake."""
+    id_ = UUID(int=7)
+    state = {"day": date(2026, 11, 21), "cost": Decimal("0.1"), "id": id_, "path": Path("a/b"), id_: {1}}
+    assert shown(USAGE, state) == {"day": "2026-11-21", "cost": "0.1", "id": str(id_), "path": "a/b", str(id_): [1]}

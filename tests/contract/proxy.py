@@ -25,6 +25,8 @@ class Proxy:
         self.breakages: list[Breakage] = []
         """What becomes of the next writes; then it passes everything on."""
         self.broken = 0
+        self.refused = 0
+        """Connections that were turned away."""
         self._is_away = False
         self._clients: set[asyncio.StreamWriter] = set()
 
@@ -41,6 +43,7 @@ class Proxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it or a breakage does."""
         if self._is_away:
+            self.refused += 1
             writer.close()
             return
         self._clients.add(writer)

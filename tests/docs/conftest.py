@@ -10,6 +10,7 @@ from stack.scripted.playbook import Step
 from stack.scripted.script import parse_script
 from tests.conftest import Database
 from tests.packaging.checkout import text
+from tests.workflow.conftest import play  # noqa: F401 - a fixture
 from tests.workflow.world import World, world
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,13 +14,16 @@ import pytest
 from eventlog.streams import ThreadId
 from examples import custom_tool
 from examples.replay_history import replay
+from projections.fold import Projection, fold
+from stack.scripted.answers import Reply
 from tests.conftest import Database
 from tests.docs.documents import Snippet, snippets
 from tests.packaging.checkout import ROOT
+from tests.workflow.conftest import Play
 from tests.workflow.world import World
 from tools.context import ToolContext
 from tools.errors import ToolFailed
-from tools.plugins import load_tools
+from tools.plugins import load_plugins, load_tools
 from tools.toolbox import Failed, Planned, Succeeded
 from tools.workbench import Workbench
 
@@ -99,6 +103,20 @@ def test_an_unknown_order_is_refused(tmp_path: Path) -> None:
     """A tool is still the function it was made from, and tells what is wrong in words for the model."""
     with pytest.raises(ToolFailed, match="there is no order 7"):
         custom_tool.find_order(7, _context(tmp_path))
+
+
+async def test_the_event_is_recorded_and_viewed(play: Play) -> None:
+    """The plugin's tool records its event, and its view counts what was paid."""
+    found = load_plugins(["examples.custom_events"], entry_points=False, others=(Projection,))
+    paying = Reply.tools(
+        ("pay_invoice", {"invoice": "17", "amount": 39.9}), ("pay_invoice", {"invoice": "18", "amount": 1})
+    )
+    office = await play({"pay": [paying, Reply.text("paid")]}, found.tools, vocabulary=found.events)
+    handle = await office.start("pay")
+    await office.done(handle)
+    [view] = found.others
+    payments = fold(view, await office.recorded(handle.id))
+    assert (sorted(payments.invoices), payments.totals) == (["17", "18"], {"EUR": Decimal("40.9")})
 
 
 async def test_the_conversation_with_a_refund(shop: World, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_env_files_may_hold_other_things(folder: Path) -> None:
         ("PERDURE_CAPTURE_CONTENT", "yes", "capture_content", True),
         ("ANTHROPIC_BASE_URL", "http://localhost:1/", "anthropic_base_url", "http://localhost:1"),
         ("TEMPORAL_ADDRESS", "[::1]:7233", "temporal_address", "[::1]:7233"),
+        ("PERDURE_ARTIFACTS", "s3://bucket/a/prefix/", "artifacts", "s3://bucket/a/prefix"),
         ("PERDURE_HOME", "~/x", "home", Path.home() / "x"),
         ("PERDURE_HOME", "x/../y", "home", Path("y")),
     ],

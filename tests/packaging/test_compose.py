@@ -77,7 +77,14 @@ def test_the_worker_is_told_all_that_concerns_it() -> None:
     image = set(re.findall(r"(PERDURE_\w+)=", text("Dockerfile")))
     of_clients = {"PERDURE_TENANT", "PERDURE_PRINCIPAL"}
     inside_only = {name for name in map(variable_of, Settings.model_fields) if name.startswith("TEMPORAL_")}
-    files = {"PERDURE_PRICES_FILE", "PERDURE_SYSTEM_PROMPT_FILE"}
+    files = {
+        "PERDURE_MCP",
+        "PERDURE_SECRETS_DIR",
+        "PERDURE_PRICES_FILE",
+        "PERDURE_SYSTEM_PROMPT_FILE",
+        "PERDURE_POLICIES",
+        "PERDURE_POLICY",
+    }
     settable = {variable_of(field) for field in Settings.model_fields} - image - of_clients - inside_only - files
     assert settable <= SERVICES["worker"]["environment"].keys()
 

@@ -3,19 +3,21 @@
 import asyncio
 from copy import deepcopy
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given, settings
 
 from activities.views import Views
 from eventlog.log import Appended, Entry, Recorded
 from eventlog.memory import MemoryEventLog
+from projections.fold import Projection
 from projections.session import SESSION
 from projections.tool_calls import TOOL_CALLS
 from projections.transcript import TRANSCRIPT
 from tests.projections.streams import Story, stories
 from tests.projections.test_properties import for_every_story
 
-READ_BY_STEPS = (SESSION, TRANSCRIPT, TOOL_CALLS)
+READ_BY_STEPS: tuple[Projection[Any], ...] = (SESSION, TRANSCRIPT, TOOL_CALLS)
 
 
 @settings(for_every_story, max_examples=50)

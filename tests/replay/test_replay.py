@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 import worker
 from tests.replay import CORPUS, HERE
 from workflows.agent import AgentWorkflow
+from workflows.payloads import data_converter
 
 HISTORIES = sorted(HERE.glob("*/*.json"))
 
@@ -17,9 +17,7 @@ HISTORIES = sorted(HERE.glob("*/*.json"))
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 async def test_a_recorded_history_replays(file: Path) -> None:
     """The workflow of today decides as the released one did."""
-    replayer = Replayer(
-        workflows=[AgentWorkflow], data_converter=pydantic_data_converter, workflow_runner=worker.sandbox()
-    )
+    replayer = Replayer(workflows=[AgentWorkflow], data_converter=data_converter, workflow_runner=worker.sandbox())
     await replayer.replay_workflow(recorded(file))
 
 

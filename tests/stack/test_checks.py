@@ -6,6 +6,9 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
+import pytest
+from psycopg import sql
 from temporalio.client import Client
 
 from stack.addresses import Options
@@ -16,6 +19,8 @@ from stack.postgres import ADMIN, EmbeddedPostgres
 from stack.process import ServerProcess
 from stack.stack import up
 from stack.temporal import binary, missing_search_attributes
+from tests.bucket import bucket_server
+from tests.conftest import Database
 
 
 def failing(found: list[Check]) -> dict[str, Check]:
@@ -52,6 +57,42 @@ async def test_parts_that_do_not_answer_fail(whole: Options) -> None:
     found = failing(await checks(whole.model_copy(update=outside)))
     assert "TEMPORAL_ADDRESS" in found["temporal"].remedy
     assert "DATABASE_URL" in found["database"].remedy
+
+
+async def test_the_bucket_is_tried(whole: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that can be written and read passes; one that is away fails, with the settings to check."""
+    async with bucket_server(tmp_path / "s3") as bucket:
+        for name, value in bucket.variables.items():
+            monkeypatch.setenv(name, value)
+        with_bucket = whole.model_copy(update={"artifacts": bucket.url})
+        assert "artifacts" not in failing(await checks(with_bucket))
+        assert len([each for each in bucket.folder.rglob("*") if each.is_file()]) == 1
+        await bucket.stop()
+        assert "AWS_ENDPOINT_URL" in failing(await checks(with_bucket))["artifacts"].detail
+
+
+async def test_the_table_of_artifacts_is_tried(whole: Options, database: Database) -> None:
+    """It is said where large content is kept, also where the database has no place for it."""
+    outside = whole.model_copy(update={"database_url": database.url})
+    for statement, said in [("select", "perdure.artifacts can be written"), ("drop schema perdure cascade", "whole")]:
+        async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+            await connection.execute(statement.encode())
+        [found] = [check for check in await checks(outside) if check.name == "artifacts"]
+        assert found.ok
+        assert said in found.detail
+
+
+async def test_a_database_that_can_only_be_read_fails(whole: Options, database: Database) -> None:
+    """It answers and has all it needs, and yet no thread could go on: that is said, with what to do."""
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute(
+            sql.SQL("alter database {} set default_transaction_read_only = on").format(
+                sql.Identifier(connection.info.dbname)
+            )
+        )
+    found = failing(await checks(whole.model_copy(update={"database_url": database.url})))["database"]
+    assert "is read-only: nothing can be recorded" in found.detail
+    assert "DATABASE_URL" in found.remedy
 
 
 async def test_a_home_that_cannot_be_written_fails(whole: Options, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def workspace(tmp_path: Path) -> Path:
 def bench_of(workspace: Path) -> MakeBench:
     """Makes a bench of tools."""
 
-    def make(*tools: Tool, **options: int) -> Bench:
+    def make(*tools: Tool, **options: Any) -> Bench:
         return Bench(Workbench(tools, workspace, **options))
 
     return make

@@ -4,12 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import load_extensions
 from projections.fold import Projection
+from settings import Settings
 from tools.builtin import echo
 from tools.errors import UnusablePlugin
 from tools.plugins import load_plugins, load_tools
 
-BUILTIN = {"calculate", "echo", "get_current_time", "list_files", "read_file", "search_files", "write_file"}
+BUILTIN = {
+    "calculate",
+    "echo",
+    "get_current_time",
+    "list_files",
+    "read_file",
+    "run_python",
+    "search_files",
+    "write_file",
+}
 GOOD = '''
 from tools.builtin import echo
 from tools.tool import tool
@@ -136,6 +147,15 @@ def test_two_plugins_with_one_name_are_told(site: Path, request: pytest.FixtureR
     with pytest.raises(UnusablePlugin) as refused:
         load_plugins(modules, others=(Projection,))
     assert said in str(refused.value)
+
+
+def test_a_view_with_the_name_of_one_of_ours_is_refused(site: Path) -> None:
+    """No worker starts with it, so that nobody asks for one and gets the other; ours, imported, is no second one."""
+    (site / "own_usage.py").write_text(VIEW.format(name="usage"))
+    (site / "our_usage.py").write_text("from projections.usage import USAGE")
+    with pytest.raises(UnusablePlugin, match=r"'own_usage' .* brings a view named 'usage', and so does Perdure itself"):
+        load_extensions(Settings(plugins=("own_usage",)))
+    assert load_extensions(Settings(plugins=("our_usage",))).others == ()
 
 
 def test_an_entry_point_that_cannot_be_loaded_names_its_package(site: Path) -> None:

@@ -337,6 +337,9 @@ def test_terms_and_specs(bench_of: MakeBench) -> None:
     workbench = bench_of(who, who_async).workbench
     assert [terms.name for terms in workbench.terms(None)] == ["who", "who_async"]
     assert [terms.name for terms in workbench.terms(["who_async", "who_async"])] == ["who_async"]
+    who_terms, async_terms = workbench.terms(None)
+    gone = who_terms.model_copy(update={"name": "gone"})
+    assert [spec.name for spec in workbench.specs([async_terms, gone, who_terms])] == ["who_async", "who"]
     assert [spec.name for spec in workbench.specs(["who_async", "gone", "who"])] == ["who_async", "who"]
     with pytest.raises(UnknownTool, match=r"Did you mean 'who'\? Available: who, who_async"):
         workbench.terms(["whom"])

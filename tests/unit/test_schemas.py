@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from cli.schema import RELEASED
 from eventlog import upcasting
 from eventlog.compatibility import narrowings
-from eventlog.releases import Incompatible, export, problems
+from eventlog.releases import Incompatible, NotASchema, export, problems
 from eventlog.schema import METADATA, VERSIONS, file_name, schemas
 from tests.unit.test_golden_events import golden
 
@@ -110,6 +110,16 @@ def test_a_class_that_is_gone_is_told(folder: Path) -> None:
     assert "no such class any more" in told["SessionSlept"]
     assert "version 2 was released" in told["SessionPaused"]
     assert "never exported" in told["SessionResumed"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\xff"])
+def test_a_file_that_is_no_schema_is_named(folder: Path, text: str) -> None:
+    """Whatever an editor or a merge left in a released schema, the file is named, and nothing is written."""
+    file = folder / "SessionPaused.1.json"
+    file.write_bytes(text.encode("latin-1"))
+    for look in (lambda: list(problems(folder)), lambda: export(folder)):
+        with pytest.raises(NotASchema, match=r"SessionPaused\.1\.json is no JSON"):
+            look()
 
 
 def test_a_version_nobody_can_read_is_told() -> None:

@@ -5,6 +5,7 @@ import pytest
 from psycopg import errors
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
+from cli.translation import translated
 from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailable
 from eventlog.sqlstate import ConnectionLost, HeldUp, Refused, translate
 
@@ -47,6 +48,17 @@ def test_a_sqlstate_has_its_meaning(state: str, expected: type[LogError]) -> Non
     error = translate(errors.lookup(state)("words"))
     assert type(error) is expected
     assert state in str(error)
+
+
+@pytest.mark.parametrize(("state", "words"), [("53100", "its disk is full"), ("25006", "it is read-only")])
+def test_a_database_that_takes_nothing_new_is_not_called_away(state: str, words: str) -> None:
+    """A full or read-only database answers: nobody is told to start it, but what to do."""
+    told = translated(translate(errors.lookup(state)("words")))
+    assert told is not None
+    assert (told.kind, told.message.startswith("the log cannot be written: ")) == ("database_unwritable", True)
+    assert told.remedy is not None
+    assert told.remedy.startswith(words)
+    assert "perdure up" not in told.remedy
 
 
 @pytest.mark.parametrize(

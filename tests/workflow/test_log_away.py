@@ -1,12 +1,13 @@
 """A log that is away for longer than an activity is tried."""
 
-from uuid import UUID
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from temporalio import activity
 
 from eventlog.events import ToolExecutionCompleted
 from eventlog.log import LogUnavailable, Recorded
+from eventlog.streams import StreamName
 from stack.scripted.answers import Reply
 from tests.workflow.conftest import Play
 from tools.tool import tool
@@ -24,15 +25,16 @@ def nod() -> str:
 async def test_nothing_is_given_up_because_the_log_is_away(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call whose every attempt failed for want of the log is begun anew, and the model never hears of it."""
     world = await play({"go": [Reply.tools(("nod", {}, "call_1")), Reply.text("done")]}, [nod])
-    find, refused = world.log.find, list[UUID]()
+    chunks, refused = world.log.chunks, list[StreamName]()
 
-    async def away(id_: UUID) -> Recorded | None:
-        if activity.info().activity_type == "run_tool" and len(refused) <= ATTEMPTS + CRASHES:
-            refused.append(id_)
+    def away(stream: StreamName, start: int = 0, end: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+        in_tool = activity.in_activity() and activity.info().activity_type == "run_tool"
+        if in_tool and len(refused) <= ATTEMPTS + CRASHES:
+            refused.append(stream)
             raise LogUnavailable("the log is away")
-        return await find(id_)
+        return chunks(stream, start, end)
 
-    monkeypatch.setattr(world.log, "find", away)
+    monkeypatch.setattr(world.log, "chunks", away)
     handle = await world.start("go")
     assert (await world.done(handle))["status"] == "completed"
     events = await world.events(handle.id)

@@ -17,6 +17,7 @@ from eventlog.events import AnyEvent
 from eventlog.log import EventLog, Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.streams import ThreadId, stream_of
+from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client
 from llm.messages import ModelTerms
@@ -28,7 +29,7 @@ from stack.scripted.playbook import Playbook, Step
 from stack.scripted.server import ScriptedServer
 from tools.plugins import load_tools
 from tools.tool import Tool
-from tools.workbench import Workbench
+from tools.workbench import Source, Workbench
 from workflows.agent import AgentWorkflow
 from workflows.payloads import data_converter
 
@@ -114,6 +115,8 @@ async def world(
     workspace: Path,
     conversations: dict[str, Sequence[Step]],
     tools: Sequence[Tool] = (),
+    vocabulary: Vocabulary = NO_EVENTS,
+    source: Source | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """A world in which these conversations are played."""
@@ -125,13 +128,15 @@ async def world(
         client = await Client.connect(address, data_converter=data_converter)
         adapter = AnthropicModel(anthropic_client(api_key="key", base_url=model.url))
         exits.push_async_callback(adapter.close)
+        bench = Workbench([*load_tools([]), *tools], workspace)
         worker = composition.build(
             client,
             chosen,
             log=log,
             model=adapter,
-            toolbox=Workbench([*load_tools([]), *tools], workspace),
+            toolbox=bench.beside(source) if source else bench,
             defaults=Defaults(ModelTerms(name="scripted-1"), "Be brief."),
+            vocabulary=vocabulary,
         )
         await exits.enter_async_context(worker)
         here = World(client, log, model, queue, worker, chosen)

@@ -1,0 +1,1 @@
+"""MCP servers, and whatever they may do."""
