@@ -52,7 +52,7 @@ async def verify(
     Where all is well, nothing is printed but a count, on stderr. A stream whose workflow was ended from outside, and
     which therefore has no end, can be repaired; nothing that was written is ever changed.
 
-    What leaves no trace elsewhere is not found: changed metadata, and a deleted stream that Temporal has forgotten, too.
+    What nothing else tells of is not found: changed metadata, or a deleted stream that Temporal has forgotten, too.
     """
     from cli.verification.verdict import Report
 

@@ -66,13 +66,18 @@ def encode(entry: Entry) -> Encoded:
     if not isinstance(event, UnknownEvent) and metadata.schema_version != event.version:
         metadata = metadata.model_copy(update={"schema_version": event.version})
     encoded = Encoded(_type_of(event), _content_of(event), _written(metadata))
+    if len(encoded.data) + len(encoded.metadata) > MOST_BYTES // 4:  # a character has at most four bytes
+        _refuse_giant(encoded)
+    return encoded
+
+
+def _refuse_giant(encoded: Encoded) -> None:
     size = len(encoded.data.encode()) + len(encoded.metadata.encode())
     if size > MOST_BYTES:
         raise EntryRejected(
             f"{encoded.type} has {size:,} bytes of JSON and an entry at most {MOST_BYTES:,}: "
             "keep large content elsewhere and refer to it"
         )
-    return encoded
 
 
 def same_content(encoded: Encoded, recorded: Recorded) -> bool:
@@ -96,7 +101,9 @@ def _written(metadata: Metadata) -> str:
 
 
 def _type_of(event: AnyEvent) -> str:
-    name = event.type_name if isinstance(event, UnknownEvent) else type(event).__name__
+    if not isinstance(event, UnknownEvent):
+        return type(event).__name__
+    name = event.type_name
     if not name or UNSAFE.search(name):
         raise EntryRejected(f"{name!r} cannot be the type of an event: use printable characters")
     return name

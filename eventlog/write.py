@@ -49,9 +49,7 @@ class Write:
         return AlreadyAppended(recorded)
 
     def answer(self, outcome: str, version: int, found: Row) -> Outcome:
-        """What a row that `queries.APPEND_BATCH` answers with means. Raises `LogCorrupted`."""
-        if outcome == "appended":
-            return self.appended(version)
+        """What a row means by which `queries.APPEND_BATCH` says that it was not appended. Raises `LogCorrupted`."""
         if outcome == "conflict" and self.expected_version is not None:
             return VersionConflict(self.expected_version, version)
         return self.outcome(decode(found))

@@ -108,6 +108,8 @@ class Writer:
 
     async def _read(self, write: Write, row: TupleRow) -> Answer:
         outcome, version_, *columns_ = row
+        if outcome == "appended":
+            return write.appended(version_)
         try:
             [found] = await self._overflow.whole([Row(*columns_)])
             return write.answer(outcome, version_, found)

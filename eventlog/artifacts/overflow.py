@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
-from eventlog.artifacts.references import fill, is_content, referred, size_of, thin
+from eventlog.artifacts.references import MARK, fill, is_content, referred, size_of, thin
 from eventlog.artifacts.store import ArtifactStore, Digest
 from eventlog.encoding import Row
 
@@ -60,7 +60,8 @@ class Overflow:
         """The rows with everything put back that is to be found; what is not is told by `decode`."""
         wanted: set[Digest] = set()
         for row in rows:
-            wanted |= referred(row.data)
+            if row.data and MARK in row.data:
+                wanted |= referred(row.data)
         if not wanted:
             return rows
         found = await self.fetch(wanted)

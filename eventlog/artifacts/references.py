@@ -19,7 +19,8 @@ LEAST = 8 * 1024
 """Bytes; a shorter string is not worth a place of its own."""
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-_MARK = f"{ESCAPE}@"
+MARK = f"{ESCAPE}@"
+"""What no text without a reference holds: looking for it costs next to nothing."""
 _STANDING = re.compile(rf'(?<!\\)"{REFERENCE.pattern}"(?!\s*:)')
 
 
@@ -79,7 +80,7 @@ def size_of(text: str) -> int:
 
 def referred(data: str | None) -> set[Digest]:
     """The artifacts that this JSON refers to."""
-    if not data or _MARK not in data:
+    if not data or MARK not in data:
         return set()
     return {found[1] for found in _STANDING.finditer(data)}
 

@@ -148,6 +148,21 @@ async def test_a_worker_that_cannot_write_is_not_called_missing(perdure: Perdure
     assert (await perdure("watch", thread)).code == ExitCode.OK
 
 
+async def test_a_plugins_views_that_cannot_be_used_are_refused(perdure: Perdure) -> None:
+    """No worker starts with a view of one of our names; a state that is no JSON is the plugin's mistake."""
+    view = "from projections.fold import Projection\nseen = Projection({!r}, 1, object, lambda state, _: state)\n"
+    for module, name in [("taken", "usage"), ("odd", "acme.odd")]:
+        (perdure.folder / f"{module}.py").write_text(view.format(name))
+    worker = await perdure("worker", "--json", PERDURE_PLUGINS="taken")
+    assert (worker.code, worker.json["error"]["kind"]) == (ExitCode.USAGE, "plugin")
+    assert "'taken' (from PERDURE_PLUGINS) brings a view named 'usage'" in worker.json["error"]["message"]
+    thread = f"t-{uuid4()}"
+    await perdure("start", "hello", "--thread", thread, "--wait")
+    shown = await perdure("view", "acme.odd", thread, "--json", PERDURE_PLUGINS="odd")
+    assert (shown.code, shown.json["error"]["kind"]) == (ExitCode.USAGE, "plugin"), shown
+    assert "its state holds an object of the type object" in shown.json["error"]["message"]
+
+
 async def _may_write(database: Database, may: Literal["on", "off"]) -> None:
     """Let every connection from now on write, or only read; those that there are end."""
     read_only = {"on": "off", "off": "on"}[may]

@@ -390,7 +390,7 @@ async def test_the_command_is_silent_where_all_is_well(
     assert f"{bad.id} at" in found.out
     assert "--repair writes it" in found.out
     assert "2 threads, " in found.err
-    assert ": 1 finding\n" in found.err
+    assert ": 1 finding; " in found.err
     as_json = await perdure("verify", bad.id, "--json")
     assert (as_json.code, as_json.err) == (ExitCode.FAILED, "")
     assert [each["invariant"] for each in as_json.json["findings"]] == ["TheEndIsWritten"]
