@@ -104,7 +104,7 @@ async def continue_it(log: PostgresEventLog, stream: StreamName, start: int, mor
 async def test_a_model_call_in_a_long_thread_reads_only_what_is_new(
     counted: Counted, postgres_log: PostgresEventLog, database: Database, tmp_path: Path
 ) -> None:
-    """Of 10,000 events, a worker's first call reads all, and its second the one message that it did not write itself."""
+    """Of 10,000 events, a worker's first call reads all, and its second the one that it did not write itself."""
     stream = await thread(database, LONG)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, workflow_id=stream.partition("-")[2])
