@@ -24,7 +24,7 @@ ATTACKS = (
     Attack("passwords", "open('/etc/passwd').read()", "Permission denied"),
     Attack("path object", "from pathlib import Path\nPath('/etc/passwd').read_text()", "Permission denied"),
     Attack("parent folders", "open('../../../../../etc/passwd').read()", "Permission denied"),
-    Attack("parent folders inside", "open('/work/../etc/passwd').read()", "Permission denied"),
+    Attack("parent folders inside", "open('/folder/../etc/passwd').read()", "Permission denied"),
     Attack("link to a file", "open('passwords').read()", "Permission denied"),
     Attack("link to a folder", "open('system/passwd').read()", "Permission denied"),
     Attack("list a link", "import os\nos.listdir('system')", "Permission denied"),

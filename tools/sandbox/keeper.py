@@ -22,7 +22,7 @@ from pydantic_monty import Monty, MontyCrashedError, MontyError, MontyRuntimeErr
 
 from tools.sandbox import walls
 
-FOLDER = "/work"
+FOLDER = "/folder"
 """The program's folder, as the program sees it."""
 LONGEST_PROBLEM = 4_000
 """Characters of a traceback that are told, from its end."""
