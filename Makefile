@@ -41,23 +41,8 @@ fix: $(READY) ## Repair and format what can be repaired by a program
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Measure what this costs beside the plainest way of doing the same, here and now; takes minutes
-	@$(BIN)/python -m bench.append
-	@echo
-	@$(BIN)/python -m bench.read
-	@echo
-	@$(BIN)/python -m bench.policy
-	@echo
-	@$(BIN)/python -m bench.snapshots
-	@echo
-	@$(BIN)/python -m bench.turn
-	@echo
-	@$(BIN)/python -m bench.throughput
-	@echo
-	@$(BIN)/python -m bench.history
-	@echo
-	@$(BIN)/python -m bench.conversation
-	@echo
-	@$(BIN)/python -m bench.waiting
+	@for each in append read policy snapshots turn throughput history conversation waiting; do \
+		$(BIN)/python -m bench.$$each && echo || exit 1; done
 
 chaos: $(READY) ## Kill and freeze everything at every moment, then at random (SEED= KILLS= THREADS= CASE= REPORT=)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(THREADS),--threads $(THREADS)) \
