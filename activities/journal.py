@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.steps import InThread
 from activities.views import Views
-from eventlog.events import AnyEvent, Mark, UnknownEvent
+from eventlog.events import AnyEvent, UnknownEvent
 from eventlog.ids import event_id
 from eventlog.log import (
     AlreadyAppended,
@@ -24,6 +24,7 @@ from eventlog.log import (
     Recorded,
     VersionConflict,
 )
+from eventlog.marks import Mark
 from eventlog.metadata import Metadata
 
 CODE_VERSION = "0.2.0"

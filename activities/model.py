@@ -18,8 +18,9 @@ from activities.steps import Learned, ModelStep
 from activities.underway import Underway
 from activities.views import Views
 from eventlog.canonical import digest_of
-from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, Mark, SessionStarted, ToolCall
+from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived, SessionStarted, ToolCall
 from eventlog.log import EventLog
+from eventlog.marks import Mark
 from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
 from llm.messages import Block, ModelReply, ModelRequest, TokenUsage
 from llm.model import Model

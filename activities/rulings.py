@@ -7,7 +7,8 @@ from decimal import Decimal
 from temporalio.exceptions import ApplicationError
 
 from eventlog.canonical import digest_of
-from eventlog.events import PolicyDecided, Risk, SessionStarted
+from eventlog.events import PolicyDecided, SessionStarted
+from eventlog.terms import Risk
 from llm.messages import JsonObject
 from policy.call import Call
 from policy.judge import Judge

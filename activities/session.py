@@ -12,8 +12,9 @@ from activities.steps import InThread, Learned, OpenSession, Tell
 from activities.views import Views
 from eventlog.canonical import digest_of
 from eventlog.custom import RefusedEvent
-from eventlog.events import AnyEvent, Mark, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
+from eventlog.events import AnyEvent, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
 from eventlog.log import NO_STREAM, AlreadyAppended, Appended, EventLog, IdConflict, VersionConflict
+from eventlog.marks import Mark
 from eventlog.vocabulary import Vocabulary
 from llm.messages import ModelTerms
 from policy.files import Policies, UnknownPolicy

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import SerializerFunctionWrapHandler, field_serializer, model_serializer
 from temporalio import activity
 
-from eventlog.events import Mark
+from eventlog.marks import Mark
 from eventlog.streams import StreamName, ThreadId, stream_of, thread_id
 from llm.messages import Frozen, JsonObject
 from projections.requests import Request, StartSession

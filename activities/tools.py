@@ -23,7 +23,6 @@ from activities.views import Views
 from eventlog.events import (
     AnyEvent,
     ApprovalRequested,
-    Mark,
     PolicyDecided,
     SessionStarted,
     ToolExecutionCompleted,
@@ -33,6 +32,7 @@ from eventlog.events import (
     UnknownEvent,
 )
 from eventlog.log import EntryRejected, EventLog
+from eventlog.marks import Mark
 from policy.judge import AUTHOR
 from projections.session import SESSION, Session
 from projections.tool_calls import TOOL_CALLS, OpenCall, ToolCalls

@@ -9,7 +9,6 @@ from eventlog.events import (
     AnyEvent,
     ApprovalGranted,
     ApprovalRequested,
-    Limits,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
@@ -18,13 +17,13 @@ from eventlog.events import (
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionRequested,
-    ToolTerms,
     UserMessageAdded,
 )
 from eventlog.ids import event_id
 from eventlog.log import Entry
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId
+from eventlog.terms import Limits, ToolTerms
 from llm.messages import ModelTerms, TokenUsage, text_block
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

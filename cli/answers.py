@@ -30,8 +30,9 @@ from datetime import datetime
 from typing import Any
 
 from cli.exits import ExitCode
-from eventlog.events import AnyEvent, Mode, UnknownEvent
+from eventlog.events import AnyEvent, UnknownEvent
 from eventlog.log import Recorded
+from eventlog.terms import Mode
 from projections.session import Status
 
 

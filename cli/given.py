@@ -13,8 +13,8 @@ from cli.errors import BadUsage
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from eventlog.events import Limits
     from eventlog.streams import ThreadId
+    from eventlog.terms import Limits
 
 M = TypeVar("M", bound="BaseModel")
 
@@ -99,7 +99,7 @@ def limits(given: list[str] | None) -> "Limits":
     """Limits written as `name=value`; `none` lifts one. Raises `BadUsage` that names the limits there are."""
     from pydantic import ValidationError
 
-    from eventlog.events import LimitName, Limits
+    from eventlog.terms import LimitName, Limits
 
     values: dict[str, object] = {}
     for each in given or []:

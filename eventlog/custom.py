@@ -22,7 +22,8 @@ from typing import Any, ClassVar, Self, TypeAlias
 from pydantic import ConfigDict, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from eventlog.events import Facts, UnknownEvent
+from eventlog.events import UnknownEvent
+from eventlog.facts import Facts
 from eventlog.log import Recorded
 from llm.messages import JsonObject
 

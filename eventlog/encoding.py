@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from eventlog.escaping import ESCAPE, UNSAFE, ArtifactMissing, from_json, to_json
-from eventlog.events import AnyEvent, Event, UnknownEvent
+from eventlog.events import AnyEvent, UnknownEvent
+from eventlog.facts import Event
 from eventlog.log import Entry, EntryRejected, LogCorrupted, Recorded
 from eventlog.metadata import Metadata
 from eventlog.streams import StreamName

@@ -2,108 +2,30 @@
 
 An event is a fact: past tense, never changed, understood on its own. Fields marked `Content` are what people and
 models said; they live in the log only. All other fields are what the process needs to decide what comes next:
-`thin` keeps just these, and only thin events ever pass through Temporal.
+`eventlog/marks.py` keeps just these, and only thin events ever pass through Temporal.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field
 
-from eventlog.upcasting import upcast
-from llm.messages import Block, JsonObject, ModelTerms, TokenUsage, text_of
-
-
-@dataclass(frozen=True, slots=True)
-class ContentMark:
-    """Says of a field that it holds content, and what stands in its place in a thin event."""
-
-    empty: object
-
-
-@dataclass(frozen=True, slots=True)
-class Unsaid:
-    """Says of a field that its mark does not write it where it holds this: Temporal keeps every byte for ever."""
-
-    value: object
-
-
-Text = Annotated[str, ContentMark("")]
-Detail = Annotated[int, ContentMark(0)]
-Words = Annotated[str | None, ContentMark(None)]
-Blocks = Annotated[tuple[Block, ...], ContentMark(())]
-Arguments = Annotated[JsonObject, ContentMark({})]
-MaybeJson = Annotated[Any, ContentMark(None)]
-
-Mode = Literal["task", "chat"]
-"""A task ends with its final answer; a chat waits for the next message."""
-Effect = Literal["read_only", "idempotent", "unsafe"]
-"""What a tool does to the world, and so whether a call may be repeated when nobody knows if it happened."""
-Risk = Literal["low", "medium", "high"]
-PolicyDecision = Literal["allow", "warn", "ask", "deny"]
-"""From the loosest to the strictest: run it; run it and say so; ask a person first; do not run it."""
-CompletionReason = Literal["success", "failure", "timeout", "limit", "terminated"]
-LimitName = Literal["turns", "tool_calls", "tokens", "runtime"]
-
-
-class Facts(BaseModel):
-    """A frozen part of an event."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Event(Facts):
-    """One fact. Subclasses are named in the past tense and tagged with their own name."""
-
-    version: ClassVar[int] = 1
-    """The version of this class's shape; written into the metadata."""
-
-
-class Limits(Facts):
-    """How far a session may go. Reaching a limit is an event and a clean end."""
-
-    turns: int | None = Field(default=100, gt=0)
-    """Model calls."""
-    tool_calls: int | None = Field(default=500, gt=0)
-    tokens: int | None = Field(default=2_000_000, gt=0)
-    """All tokens read and written, cache included."""
-    runtime: float | None = Field(default=None, gt=0)
-    """Seconds from the session's start."""
-
-
-class Capabilities(Facts):
-    """What a tool needs of the world, as its author declares it."""
-
-    paths: tuple[str, ...] = ()
-    """Patterns of files in the workspace."""
-    domains: tuple[str, ...] = ()
-    """Hosts it speaks to: `example.com`, `*.example.com`, `*`, each with `:port` or without."""
-    secrets: tuple[str, ...] = ()
-    """Names of the secrets it is given."""
-
-
-class ToolTerms(Facts):
-    """What was agreed about one tool when the session started."""
-
-    name: str
-    digest: str
-    """SHA-256 of the tool's name, description and schema as the model sees them."""
-    effect: Effect
-    risk: Risk
-    timeout: float
-    """Seconds one attempt may take."""
-    attempts: int
-    """How often a call is tried at most."""
-    quick: bool = False
-    """Whether it answers in well under a second, so that it may run without a queue and heartbeats."""
-    capabilities: Annotated[Capabilities | None, ContentMark(None)] = Field(
-        default=None, exclude_if=lambda capabilities: capabilities is None
-    )
-    """What it needs of the world, where its author has said so."""
+from eventlog.facts import (
+    Arguments,
+    Blocks,
+    ContentMark,
+    Detail,
+    Event,
+    Facts,
+    MaybeJson,
+    Text,
+    Unsaid,
+    Words,
+)
+from eventlog.terms import CompletionReason, Effect, LimitName, Limits, Mode, PolicyDecision, Risk, ToolTerms
+from llm.messages import JsonObject, ModelTerms, TokenUsage, text_of
 
 
 class ToolCall(Facts):
@@ -460,95 +382,3 @@ AnyEvent: TypeAlias = Annotated[
 
 EVENT_TYPES: Mapping[str, type[AnyEvent]] = {kind.__name__: kind for kind in get_args(get_args(AnyEvent)[0])}
 """Every event class by its name."""
-
-
-@cache
-def _content_fields(kind: type[BaseModel]) -> Mapping[str, object]:
-    """The fields of a class that hold content, with what replaces them."""
-    return {
-        name: mark.empty
-        for name, field in kind.model_fields.items()
-        for mark in field.metadata
-        if isinstance(mark, ContentMark)
-    }
-
-
-def thin_terms(terms: ToolTerms) -> ToolTerms:
-    """The terms without what the process does not need."""
-    return terms.model_copy(update=_content_fields(ToolTerms)) if terms.capabilities is not None else terms
-
-
-def thin(event: AnyEvent) -> AnyEvent:
-    """The same event without its content."""
-    update = dict(_content_fields(type(event)))
-    if isinstance(event, LLMResponseReceived):
-        update["tool_calls"] = tuple(call.model_copy(update=_content_fields(ToolCall)) for call in event.tool_calls)
-    if isinstance(event, SessionStarted):
-        update["tools"] = tuple(map(thin_terms, event.tools))
-    return event.model_copy(update=update)
-
-
-@cache
-def _unsaid_fields(kind: type[BaseModel]) -> Mapping[str, object]:
-    """The fields of a class that a mark leaves out where they hold these values."""
-    return {
-        name: mark.value
-        for name, field in kind.model_fields.items()
-        for mark in field.metadata
-        if isinstance(mark, Unsaid)
-    }
-
-
-_TOKENS = "_tokens"
-"""How the numbers in a reply's `token_usage` end, but not in its mark."""
-
-
-class Mark(Facts):
-    """One thin event and where it stands in its stream: all that Temporal's history holds of a fact."""
-
-    position: int
-    event: AnyEvent
-
-    @classmethod
-    def of(cls, position: int, event: AnyEvent) -> Self:
-        """The mark an event leaves."""
-        return cls(position=position, event=thin(event))
-
-    @model_serializer(mode="plain")
-    def _short(self) -> JsonObject:
-        event = self.event.model_dump(mode="json", exclude=_left_out(self.event), exclude_defaults=True)
-        if "token_usage" in event:
-            event["token_usage"] = {name.removesuffix(_TOKENS): of for name, of in event["token_usage"].items()}
-        shape = {} if self.event.version == 1 else {"version": self.event.version}
-        return {"position": self.position, "type": self.event.type, **shape, **event}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _whole(cls, value: Any) -> Any:
-        """Reads what `_short` writes, and what 0.1.0 wrote: the event under a name of its own, and more of it said."""
-        if not isinstance(value, dict):
-            return value
-        said = value.get("event", value)
-        if not isinstance(said, dict) or "type" not in said:
-            return value
-        name, version = said["type"], said.get("version", 1)
-        data = {key: each for key, each in said.items() if key not in {"position", "type", "version"}}
-        event = upcast(name, version, _said_in_full(EVENT_TYPES[name], data))
-        return {"position": value.get("position"), "event": {"type": name, **event}}
-
-
-def _said_in_full(kind: type[BaseModel], data: JsonObject) -> JsonObject:
-    """What a mark says of an event, with what it leaves out."""
-    whole = {**_unsaid_fields(kind), **data, **_content_fields(kind)}
-    if "tool_calls" in whole:
-        whole["tool_calls"] = [{**_content_fields(ToolCall), **call} for call in whole["tool_calls"]]
-    if "token_usage" in whole:
-        whole["token_usage"] = {name.removesuffix(_TOKENS) + _TOKENS: of for name, of in whole["token_usage"].items()}
-    return whole
-
-
-def _left_out(event: AnyEvent) -> dict[str, Any]:
-    """What a mark need not say, as `model_dump` wants to be told: content, and what goes without saying."""
-    unsaid = (name for name, value in _unsaid_fields(type(event)).items() if getattr(event, name) == value)
-    calls = {"tool_calls": {"__all__": set(_content_fields(ToolCall))}}
-    return {**calls, **dict.fromkeys(_content_fields(type(event)), True), **dict.fromkeys(unsaid, True)}

@@ -18,6 +18,7 @@ from eventlog.encoding import Row
 from eventlog.log import Entry, Outcome, Recorded
 from eventlog.lookup import find, version
 from eventlog.pool import PoolTerms, open_pool
+from eventlog.postgres_feed import PostgresFeed
 from eventlog.postgres_snapshots import PostgresSnapshots
 from eventlog.queries import CHECK, READ_CATEGORY, READ_STREAM, STREAMS
 from eventlog.statements import Statements
@@ -35,6 +36,8 @@ class PostgresEventLog:
         self._overflow = overflow
         self.snapshots = PostgresSnapshots(statements)
         """On the log's own connections."""
+        self.feed = PostgresFeed(statements, overflow)
+        """For consumers; on the same connections."""
 
     @classmethod
     @asynccontextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import eventlog.events
+import eventlog.terms
 import llm.messages
 from eventlog.custom import CustomEvent
 from eventlog.encoding import KNOWN
@@ -97,5 +98,5 @@ def _parts(module: Any) -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
-_PARTS: Mapping[str, type[BaseModel]] = {**_parts(llm.messages), **_parts(eventlog.events)}
+_PARTS: Mapping[str, type[BaseModel]] = {**_parts(llm.messages), **_parts(eventlog.terms), **_parts(eventlog.events)}
 """The classes events are made of, by name."""

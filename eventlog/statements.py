@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import LiteralString, Self, TypeVar
+from typing import LiteralString, Self, TypeAlias, TypeVar
 
 import psycopg
 import structlog
@@ -14,6 +14,9 @@ from eventlog.pool import Pool
 from eventlog.sqlstate import ConnectionLost, translate
 
 T = TypeVar("T")
+
+Execute: TypeAlias = Callable[..., Awaitable[list[TupleRow]]]
+"""Carries out a query with its parameters; the rows it gives, none where it gives none."""
 
 logger = structlog.get_logger(__name__)
 
@@ -46,6 +49,23 @@ class Statements:
         """One statement, and so one transaction. Raises `LogError`."""
         try:
             return await self._rows(await self._connection(), query, parameters)
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Execute]:
+        """Several statements that are carried out all or none; do nothing slow in between. Raises `LogError`.
+
+        None may write events: those have a transaction of their own, which is as short as can be.
+        """
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+
+                async def execute(query: LiteralString, *parameters: object) -> list[TupleRow]:
+                    cursor = await connection.execute(query, parameters)
+                    return await cursor.fetchall() if cursor.description else []
+
+                yield execute
         except psycopg.Error as error:
             raise translate(error) from error
 

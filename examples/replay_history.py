@@ -9,6 +9,7 @@ not run again, their results are read from the history. With `--debug` a `breakp
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -34,4 +35,5 @@ async def replay(history: WorkflowHistory, *, debugging: bool = False) -> None:
 if __name__ == "__main__":
     recorded = WorkflowHistory.from_json("recorded", Path(sys.argv[1]).read_text(encoding="utf-8"))
     asyncio.run(replay(recorded, debugging="--debug" in sys.argv))
-    print(f"{len(recorded.events)} events replayed: the code decides as it did then")
+    print(f"{len(recorded.events)} events replayed: the code decides as it did then", flush=True)
+    os._exit(0)  # an interpreter that tears down the SDK's runtime thread may crash, and say so by its exit code

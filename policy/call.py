@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from eventlog.events import Effect, PolicyDecision, Risk
+from eventlog.terms import Effect, PolicyDecision, Risk
 from llm.messages import JsonObject
 
 Decision: TypeAlias = PolicyDecision

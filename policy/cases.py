@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from eventlog.events import Effect, Risk
+from eventlog.terms import Effect, Risk
 from llm.messages import JsonObject
 from policy.call import Call, Decision, Hint
 from policy.files import Policies, UnknownPolicy, stacked

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from eventlog.events import Risk
+from eventlog.terms import Risk
 from policy.call import Call, Hint
 from tools.toolbox import Planned
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from eventlog.canonical import digest_of
-from eventlog.events import Effect, Risk
+from eventlog.terms import Effect, Risk
 from llm.messages import JsonObject
 from policy.call import Decision
 from policy.condition import DEEPEST, Condition

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from eventlog.events import CompletionReason, LimitName
+from eventlog.terms import CompletionReason, LimitName
 from projections.session import PendingCall, Session
 
 MOST_NUDGES = 3

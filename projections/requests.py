@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from eventlog.events import CompletionReason, LimitName, Limits, Mode
+from eventlog.terms import CompletionReason, LimitName, Limits, Mode
 from llm.messages import Block, Frozen, JsonObject, ModelTerms
 
 LONGEST_MESSAGE = 256 * 1024

@@ -16,13 +16,10 @@ from eventlog.events import (
     ApprovalGranted,
     ApprovalRequested,
     BudgetExceeded,
-    CompletionReason,
     ErrorOccurred,
-    Limits,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
-    Mode,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
@@ -36,12 +33,12 @@ from eventlog.events import (
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
     ToolExecutionRequested,
-    ToolTerms,
     UnknownEvent,
     UserMessageAdded,
-    thin_terms,
 )
 from eventlog.log import Recorded
+from eventlog.marks import thin_terms
+from eventlog.terms import CompletionReason, Limits, Mode, ToolTerms
 from projections.codec import json_codec
 from projections.fold import Projection, changed
 

@@ -4,12 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from eventlog.events import (
-    ApprovalRequested,
-    LLMResponseReceived,
-    SessionCompleted,
-    UserMessageAdded,
-)
+from eventlog.events import ApprovalRequested, LLMResponseReceived, SessionCompleted, UserMessageAdded
 from eventlog.log import Recorded
 from projections.codec import json_codec
 from projections.fold import Projection

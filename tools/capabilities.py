@@ -7,7 +7,7 @@ keep to theirs.
 
 import re
 
-from eventlog.events import Capabilities
+from eventlog.terms import Capabilities
 from tools.errors import InvalidTool
 
 __all__ = ["Capabilities", "check_capabilities"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 from eventlog.canonical import digest_of
-from eventlog.events import Effect, Risk, ToolTerms
+from eventlog.terms import Effect, Risk, ToolTerms
 from llm.messages import ToolSpec
 from tools.arguments import Accepted, Arguments
 from tools.capabilities import Capabilities, check_capabilities

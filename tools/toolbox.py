@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from eventlog.events import Effect, Risk, ToolTerms
+from eventlog.terms import Effect, Risk, ToolTerms
 from llm.messages import Block, JsonObject, ToolSpec
 from tools.context import ToolContext
 

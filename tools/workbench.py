@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any, Protocol, assert_never
 
 from eventlog.canonical import digest_of
-from eventlog.events import ToolTerms
+from eventlog.terms import ToolTerms
 from llm.messages import Block, JsonObject, ToolSpec
 from tools.context import ToolContext
 from tools.errors import (

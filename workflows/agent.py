@@ -16,8 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
     from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, Tell, ToolStep
     from activities.tools import ToolActivities
-    from eventlog.events import CompletionReason, ToolTerms
     from eventlog.streams import InvalidName, thread_id
+    from eventlog.terms import CompletionReason, ToolTerms
     from llm.messages import Frozen
     from projections.next_step import (
         AwaitMessage,

@@ -6,8 +6,8 @@ What cannot be read leaves a record where it was signalled and is refused in wor
 fit its handler would vanish, or stop the session for good.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -50,112 +50,26 @@ class State(Frozen):
     stalled: str
 
 
+DOORS: Final[Mapping[str, tuple[type[Any], str]]] = {
+    "message": (Say, "Tell the agent something."),
+    "approve": (Approve, "Allow one tool call."),
+    "deny": (Deny, "Forbid one tool call."),
+    "pause": (Pause, "Begin nothing new."),
+    "resume": (Resume, "Go on."),
+    "terminate": (Terminate, "End the session."),
+    "record": (Record, "Write an event of one's own."),
+}
+"""What may be asked of a session, by name: the shape of the request, and what it does."""
+
+
 class Doors:
-    """The handlers; `AgentWorkflow` is what stands behind them."""
+    """The handlers; `AgentWorkflow` is what stands behind them. Every row of `DOORS` is a signal and an update here."""
 
     session: Session
 
     async def tell(self, request: Request) -> Learned:
         """Make the fact the request asks for. Told by the workflow."""
         raise NotImplementedError
-
-    @workflow.signal(name="message")
-    async def on_message(self, *given: Any) -> None:
-        """Tell the agent something."""
-        await self._signalled("message", Say, given)
-
-    @workflow.signal(name="approve")
-    async def on_approve(self, *given: Any) -> None:
-        """Allow one tool call."""
-        await self._signalled("approve", Approve, given)
-
-    @workflow.signal(name="deny")
-    async def on_deny(self, *given: Any) -> None:
-        """Forbid one tool call."""
-        await self._signalled("deny", Deny, given)
-
-    @workflow.signal(name="pause")
-    async def on_pause(self, *given: Any) -> None:
-        """Begin nothing new."""
-        await self._signalled("pause", Pause, given)
-
-    @workflow.signal(name="resume")
-    async def on_resume(self, *given: Any) -> None:
-        """Go on."""
-        await self._signalled("resume", Resume, given)
-
-    @workflow.signal(name="terminate")
-    async def on_terminate(self, *given: Any) -> None:
-        """End the session."""
-        await self._signalled("terminate", Terminate, given)
-
-    @workflow.signal(name="record")
-    async def on_record(self, *given: Any) -> None:
-        """Write an event of one's own."""
-        await self._signalled("record", Record, given)
-
-    @workflow.update(name="message")
-    async def do_message(self, *given: Any) -> Accepted:
-        """Tell the agent something, and hear whether it was taken."""
-        return await self._updated(read_request("message", Say, given))
-
-    @do_message.validator
-    def _may_message(self, *given: Any) -> None:
-        self._require(read_request("message", Say, given))
-
-    @workflow.update(name="approve")
-    async def do_approve(self, *given: Any) -> Accepted:
-        """Allow one tool call, and hear whether that was still possible."""
-        return await self._updated(read_request("approve", Approve, given))
-
-    @do_approve.validator
-    def _may_approve(self, *given: Any) -> None:
-        self._require(read_request("approve", Approve, given))
-
-    @workflow.update(name="deny")
-    async def do_deny(self, *given: Any) -> Accepted:
-        """Forbid one tool call, and hear whether that was still possible."""
-        return await self._updated(read_request("deny", Deny, given))
-
-    @do_deny.validator
-    def _may_deny(self, *given: Any) -> None:
-        self._require(read_request("deny", Deny, given))
-
-    @workflow.update(name="pause")
-    async def do_pause(self, *given: Any) -> Accepted:
-        """Begin nothing new."""
-        return await self._updated(read_request("pause", Pause, given))
-
-    @do_pause.validator
-    def _may_pause(self, *given: Any) -> None:
-        self._require(read_request("pause", Pause, given))
-
-    @workflow.update(name="resume")
-    async def do_resume(self, *given: Any) -> Accepted:
-        """Go on."""
-        return await self._updated(read_request("resume", Resume, given))
-
-    @do_resume.validator
-    def _may_resume(self, *given: Any) -> None:
-        self._require(read_request("resume", Resume, given))
-
-    @workflow.update(name="terminate")
-    async def do_terminate(self, *given: Any) -> Accepted:
-        """End the session."""
-        return await self._updated(read_request("terminate", Terminate, given))
-
-    @do_terminate.validator
-    def _may_terminate(self, *given: Any) -> None:
-        self._require(read_request("terminate", Terminate, given))
-
-    @workflow.update(name="record")
-    async def do_record(self, *given: Any) -> Accepted:
-        """Write an event of one's own, and hear whether it is one."""
-        return await self._updated(read_request("record", Record, given))
-
-    @do_record.validator
-    def _may_record(self, *given: Any) -> None:
-        self._require(read_request("record", Record, given))
 
     @workflow.query(name="state")
     def state(self) -> State:
@@ -185,9 +99,6 @@ class Doors:
             for call in self.session.waiting_for_answer
         ]
 
-    async def _signalled(self, name: str, kind: type[Any], given: Sequence[Any]) -> None:
-        await self.tell(read_request(name, kind, given))
-
     async def _updated(self, request: Request) -> Accepted:
         learned = await self.tell(request)
         if learned.refused is not None:
@@ -200,6 +111,29 @@ class Doors:
         problem = None if asked_soon else refusal(self.session, request)
         if problem is not None:
             raise ApplicationError(problem, type="Refused", non_retryable=True)
+
+
+def _open(name: str, kind: type[Any], what: str) -> None:
+    """Make a signal and an update of this name, as methods of `Doors`."""
+
+    async def signalled(self: Doors, *given: Any) -> None:
+        await self.tell(read_request(name, kind, given))
+
+    async def updated(self: Doors, *given: Any) -> Accepted:
+        return await self._updated(read_request(name, kind, given))
+
+    def validated(self: Doors, *given: Any) -> None:
+        self._require(read_request(name, kind, given))
+
+    update = workflow.update(name=name, description=what)(updated)
+    update.validator(validated)
+    setattr(Doors, f"on_{name}", workflow.signal(name=name, description=what)(signalled))
+    setattr(Doors, f"do_{name}", update)
+    setattr(Doors, f"may_{name}", validated)
+
+
+for _name, (_kind, _what) in DOORS.items():
+    _open(_name, _kind, _what)
 
 
 def _is_wanted(session: Session, call_id: str) -> bool:

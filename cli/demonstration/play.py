@@ -20,8 +20,8 @@ from cli.demonstration.terminal import somebody_is_there
 from cli.demonstration.witness import CutShort, Witness
 from cli.errors import Refused
 from cli.exits import ExitCode
-from eventlog.events import Limits
 from eventlog.streams import ThreadId
+from eventlog.terms import Limits
 from projections.requests import StartSession
 from settings import Settings
 from stack.scripted.demo_mind import REQUEST

@@ -16,7 +16,6 @@ from eventlog.events import (
     ErrorOccurred,
     LLMCallFailed,
     LLMResponseReceived,
-    Mark,
     SessionCompleted,
     SessionPaused,
     SessionResumed,
@@ -28,9 +27,9 @@ from eventlog.events import (
     ToolExecutionOutcomeUnknown,
     UnknownEvent,
     UserMessageAdded,
-    thin,
 )
 from eventlog.log import Recorded
+from eventlog.marks import Mark, thin
 from projections.fold import fold
 from projections.invariants.ending import ORDERLY
 from projections.invariants.invariant import Breach

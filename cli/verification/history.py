@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, W
 
 from activities.steps import Learned
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, temporal
-from eventlog.events import Mark
+from eventlog.marks import Mark
 from eventlog.streams import ThreadId
 
 WORKFLOW = "Agent"

@@ -8,17 +8,12 @@ from activities.journal import CODE_VERSION
 from cli.errors import Refused
 from cli.following import Closed
 from cli.verification.verdict import Repair
-from eventlog.events import (
-    AnyEvent,
-    CompletionReason,
-    SessionCompleted,
-    StreamRepaired,
-    ToolExecutionOutcomeUnknown,
-)
+from eventlog.events import AnyEvent, SessionCompleted, StreamRepaired, ToolExecutionOutcomeUnknown
 from eventlog.ids import event_id
 from eventlog.log import Appended, Entry, EventLog, Recorded, VersionConflict
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
+from eventlog.terms import CompletionReason
 from projections.fold import fold
 from projections.session import SESSION, Session
 

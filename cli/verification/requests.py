@@ -14,8 +14,9 @@ from itertools import islice
 from typing import Protocol
 
 from eventlog.canonical import digest_of
-from eventlog.events import LLMCallRequested, ToolTerms
+from eventlog.events import LLMCallRequested
 from eventlog.log import Recorded
+from eventlog.terms import ToolTerms
 from llm.messages import ModelRequest, ToolSpec
 from projections.conversation import Reply
 from projections.invariants.invariant import Breach

@@ -5,12 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from eventlog.events import (
-    ApprovalGranted,
-    ToolExecutionCompleted,
-    ToolExecutionFailed,
-    ToolExecutionOutcomeUnknown,
-)
+from eventlog.events import ApprovalGranted, ToolExecutionCompleted, ToolExecutionFailed, ToolExecutionOutcomeUnknown
 from stack.scripted.answers import Broken, Reply, ToolUse
 from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story, told

@@ -8,11 +8,7 @@ from datetime import datetime
 from bootstrap import Places, connect_temporal, lay_out_tools, open_model
 from cli.verification.requests import Requests
 from cli.verification.verifier import Verifier
-from eventlog.events import (
-    ToolExecutionCompleted,
-    ToolExecutionFailed,
-    ToolExecutionOutcomeUnknown,
-)
+from eventlog.events import ToolExecutionCompleted, ToolExecutionFailed, ToolExecutionOutcomeUnknown
 from eventlog.streams import thread_id
 from settings import Settings
 from tests.acceptance.invariants import STREAM, Story, broken, heard, unreplayable

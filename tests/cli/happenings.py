@@ -8,7 +8,6 @@ from uuid import uuid4
 from eventlog.events import (
     AnyEvent,
     ApprovalRequested,
-    Limits,
     LLMResponseReceived,
     SessionCompleted,
     SessionStarted,
@@ -18,6 +17,7 @@ from eventlog.events import (
 from eventlog.log import Appended, Entry, EventLog
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
+from eventlog.terms import Limits
 from llm.messages import ModelTerms, TokenUsage, text_block
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from cli import given
 from cli.errors import BadUsage
-from eventlog.events import Limits
+from eventlog.terms import Limits
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from cli.verification.requests import RULE, Requests, Writing
 from eventlog.canonical import digest_of
-from eventlog.events import AnyEvent, LLMCallRequested, ToolTerms
+from eventlog.events import AnyEvent, LLMCallRequested
 from eventlog.log import Recorded
+from eventlog.terms import ToolTerms
 from llm.anthropic import BEDROCK, PLAIN, Dialect
 from llm.body import body_of
 from llm.messages import Block, ModelRequest, ToolSpec

@@ -14,13 +14,7 @@ from cli.exits import ExitCode
 from cli.output import Output, as_json
 from cli.pages import thread_page
 from cli.reading import Reading
-from eventlog.events import (
-    AnyEvent,
-    ApprovalDenied,
-    LLMCallFailed,
-    SessionPaused,
-    SessionTerminationRequested,
-)
+from eventlog.events import AnyEvent, ApprovalDenied, LLMCallFailed, SessionPaused, SessionTerminationRequested
 from eventlog.log import EventLog
 from eventlog.memory import MemoryEventLog
 from eventlog.streams import stream_of

@@ -15,10 +15,11 @@ import psycopg
 from psycopg import sql
 from temporalio.client import Client, WorkflowHandle
 
-from eventlog.events import Capabilities, SessionStarted, ToolExecutionCompleted, ToolExecutionFailed
+from eventlog.events import SessionStarted, ToolExecutionCompleted, ToolExecutionFailed
 from eventlog.log import Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.streams import ThreadId, stream_of
+from eventlog.terms import Capabilities
 from stack.scripted.answers import Reply
 from stack.scripted.playbook import Playbook
 from stack.scripted.server import ScriptedServer

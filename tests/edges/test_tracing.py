@@ -30,7 +30,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.spans import CAPTURE_CONTENT
 from activities.steps import Learned, ModelStep
-from eventlog.events import Mark, SessionCompleted
+from eventlog.events import SessionCompleted
+from eventlog.marks import Mark
 from settings import Settings
 from telemetry import Telemetry, configure_tracing, root_of, tracer_provider
 from tests.packaging.checkout import ROOT

@@ -12,25 +12,22 @@ from eventlog.events import (
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
-    Limits,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
-    Mode,
     PolicyDecided,
-    PolicyDecision,
     SessionStarted,
     ToolCall,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
     ToolExecutionRequested,
-    ToolTerms,
     UserMessageAdded,
 )
 from eventlog.log import Recorded
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
+from eventlog.terms import Limits, Mode, PolicyDecision, ToolTerms
 from llm.messages import Block, JsonObject, Message, ModelRequest, ModelTerms, TokenUsage, text_block
 from projections.fold import fold
 from projections.session import SESSION, Session

@@ -12,18 +12,10 @@ from typing import Any, TypeVar, assert_never
 
 from hypothesis import strategies as st
 
-from eventlog.events import (
-    AnyEvent,
-    ErrorOccurred,
-    Limits,
-    LLMResponseReceived,
-    Mark,
-    Mode,
-    RequestIgnored,
-    SessionStarted,
-    UnknownEvent,
-)
+from eventlog.events import AnyEvent, ErrorOccurred, LLMResponseReceived, RequestIgnored, SessionStarted, UnknownEvent
 from eventlog.log import Recorded
+from eventlog.marks import Mark
+from eventlog.terms import Limits, Mode
 from llm.messages import Block
 from projections.decide import decide
 from projections.next_step import (

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from eventlog.events import (
     AnyEvent,
     BudgetExceeded,
-    CompletionReason,
     ErrorOccurred,
-    Limits,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
@@ -21,6 +19,7 @@ from eventlog.events import (
     UnknownEvent,
 )
 from eventlog.log import Recorded
+from eventlog.terms import CompletionReason, Limits
 from projections.fold import fold
 from projections.invariants.catalogue import INVARIANTS, breaches
 from projections.invariants.invariant import Moment

@@ -7,12 +7,12 @@ import pytest
 from eventlog.events import (
     AnyEvent,
     BudgetExceeded,
-    Limits,
     SessionCompleted,
     SessionPaused,
     SessionResumed,
     SessionTerminationRequested,
 )
+from eventlog.terms import Limits
 from projections.next_step import (
     AwaitMessage,
     AwaitResume,

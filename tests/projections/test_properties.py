@@ -13,12 +13,11 @@ from eventlog.events import (
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
-    Mark,
     RequestIgnored,
     ToolExecutionRequested,
     UserMessageAdded,
-    thin,
 )
+from eventlog.marks import Mark, thin
 from llm.messages import Message, ModelRequest
 from projections.composed import compose
 from projections.conversation import Reply

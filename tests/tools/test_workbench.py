@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from eventlog.events import Effect
+from eventlog.terms import Effect
 from llm.messages import text_block
 from tests.tools.conftest import MakeBench
 from tools.context import ToolContext

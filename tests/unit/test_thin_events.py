@@ -9,17 +9,10 @@ from typing import Any
 import pytest
 
 from eventlog import upcasting
-from eventlog.events import (
-    AnyEvent,
-    Capabilities,
-    ContentMark,
-    LLMResponseReceived,
-    Mark,
-    SessionPaused,
-    SessionStarted,
-    ToolCall,
-    thin,
-)
+from eventlog.events import AnyEvent, LLMResponseReceived, SessionPaused, SessionStarted, ToolCall
+from eventlog.facts import ContentMark
+from eventlog.marks import Mark, thin
+from eventlog.terms import Capabilities
 from projections.session import Session, evolve
 from tests.unit.test_golden_events import CLASSES, recorded
 

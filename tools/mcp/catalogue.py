@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import mcp_types
 
-from eventlog.events import Effect, Risk
+from eventlog.terms import Effect, Risk
 from llm.messages import ToolSpec
 from tools.errors import InvalidTool
 from tools.mcp.arguments import JsonArguments

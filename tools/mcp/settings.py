@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from eventlog.events import Effect, Risk
+from eventlog.terms import Effect, Risk
 from tools.errors import InvalidServers
 
 SEPARATOR = "__"
