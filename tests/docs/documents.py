@@ -60,6 +60,12 @@ def section(document: str, heading: str) -> str:
     return found[0]
 
 
+def anchors(document: Path) -> set[str]:
+    """What a link may name after `#`: every heading, as GitHub spells it."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", document.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def words_in_code(text: str) -> set[str]:
     """Everything that stands between backticks, but for blocks of code."""
     return set(re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)))

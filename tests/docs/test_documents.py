@@ -13,7 +13,7 @@ from cli import answers
 from cli.exits import ExitCode
 from client import build
 from settings import CONFIG, Settings, variable_of
-from tests.docs.documents import DOCUMENTS, Snippet, commands, rows, section, snippets, words_in_code
+from tests.docs.documents import DOCUMENTS, Snippet, anchors, commands, rows, section, snippets, words_in_code
 from tests.docs.settings_table import table, written
 from tests.packaging.checkout import ROOT, pyproject, text
 from tools.context import ToolContext
@@ -125,9 +125,12 @@ def test_what_a_tool_can_say_is_documented() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every link to a file of ours leads to one."""
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
-        assert target.startswith("https://") or (document.parent / target).exists(), target
+    """Every link to a file of ours leads to one, and to a heading that is there where it names one."""
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", document.read_text(encoding="utf-8"))
+    for target, heading in [link for link in links if not link[0].startswith("https://")]:
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not heading or heading in anchors(file), f"{target}#{heading}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
