@@ -20,8 +20,9 @@ _READY_FOR_QUERY = b"Z\0\0\0\x05I"
 class Proxy:
     """Passes bytes on, and breaks the connections of the next writes in the ways it was told to."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, write: re.Pattern[bytes] = _WRITE) -> None:
         self._target = (host, port)
+        self._write = write
         self.breakages: list[Breakage] = []
         """What becomes of the next writes; then it passes everything on."""
         self.broken = 0
@@ -53,7 +54,7 @@ class Proxy:
         try:
             while data := await reader.read(1_000_000):
                 remembered.update(_PREPARED.findall(data))
-                if self.breakages and (_WRITE.search(data) or any(name in data for name in remembered)):
+                if self.breakages and (self._write.search(data) or any(name in data for name in remembered)):
                     await self._break(self.breakages.pop(0), data, answers, database_reader, database_writer)
                     return
                 database_writer.write(data)
@@ -97,10 +98,13 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @asynccontextmanager
-async def proxied(url: str) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy before the database at this address, and the address that leads through it."""
+async def proxied(url: str, write: re.Pattern[bytes] = _WRITE) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy before the database at this address, and the address that leads through it.
+
+    What a write is can be told by what the client sends.
+    """
     parts = conninfo_to_dict(url)
-    proxy = Proxy(str(parts["host"]), int(str(parts["port"])))
+    proxy = Proxy(str(parts["host"]), int(str(parts["port"])), write)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:

@@ -1,6 +1,7 @@
 """What calls cost."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -63,12 +64,61 @@ def test_own_prices_go_before_the_built_in_ones(tmp_path: Path) -> None:
     }
 
 
+def test_what_counts_is_the_price_on_the_day_of_the_call(tmp_path: Path) -> None:
+    """A price holds from its day on, in UTC, until the next one; before the first, nothing is known."""
+    own = tmp_path / "prices.json"
+    rates = {"output": 0, "cache_read": 0, "cache_write": 0}
+    new, first = {"from": "2026-06-01", "input": 3, **rates}, {"from": "2026-01-01", "input": 5, **rates}
+    always = {"input": 7, **rates}
+    own.write_text(json.dumps({"models": {"m": [new, first], "n": [new, always]}}))
+    prices, usage = Prices.load(own), TokenUsage(input_tokens=MILLION)
+
+    def on(model: str, time: str) -> Decimal | None:
+        return prices.cost(usage, model, datetime.fromisoformat(time))
+
+    assert on("m", "2025-12-31T23:59:59Z") is None
+    assert on("m", "2026-01-01T00:00:00Z") == 5
+    assert on("m", "2026-06-01T01:00:00+02:00") == 5
+    assert on("m", "2026-06-01T00:00:00Z") == 3
+    assert on("n", "2020-01-01T00:00:00Z") == 7
+    assert prices.cost(usage, "m") == 3
+
+
+def test_a_tool_may_cost_money(tmp_path: Path) -> None:
+    """So much a call, by its name or by how that begins, and from a day on; others cost nothing."""
+    own = tmp_path / "prices.json"
+    search = [{"call": "0.01"}, {"from": "2026-06-01", "call": "0.005"}]
+    own.write_text(json.dumps({"models": {}, "tools": {"web_search": search, "mcp__maps__*": {"call": 1}}}))
+    prices, may = Prices.load(own), datetime(2026, 5, 31, tzinfo=UTC)
+    assert prices.cost_of_tool("web_search", may) == Decimal("0.01")
+    assert prices.cost_of_tool("web_search") == Decimal("0.005")
+    assert prices.cost_of_tool("mcp__maps__route") == 1
+    assert prices.cost_of_tool("read_file") == 0
+
+
+def test_whose_price_it_is_can_be_told(tmp_path: Path) -> None:
+    """A user's own entry replaces all the built-in ones of its name, and says so."""
+    own = tmp_path / "prices.json"
+    rates = {"input": 1, "output": 1, "cache_read": 0, "cache_write": 0}
+    own.write_text(json.dumps({"models": {"claude-opus-4-5": {"from": "2026-01-01", **rates}}}))
+    prices = Prices.load(own)
+    mine, theirs = prices.of_model("claude-opus-4-5@20251101"), prices.of_model("claude-opus-4-6")
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.name, mine.own, theirs.own) == ("claude-opus-4-5", True, False)
+    assert prices.cost(USAGE, "claude-opus-4-5", datetime(2025, 1, 1, tzinfo=UTC)) is None
+    assert {known.name for known in prices.models() if known.own} == {"claude-opus-4-5"}
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "no json",
         "{}",
         '{"models": {"x": {"input": 1}}}',
+        '{"models": {"x": []}}',
+        '{"models": {}, "tools": {"t": [{"call": 1}, {"call": 2}]}}',
+        '{"models": {}, "tools": {"t": {"call": 1, "from": "soon"}}}',
         '{"models": {"x": {"input": -1, "output": 1, "cache_read": 1, "cache_write": 1}}}',
         '{"models": {"x": {"input": 1, "output": 1, "cache_read": 1, "cache_write": 1, "tips": 1}}}',
     ],
