@@ -1,0 +1,27 @@
+"""What happened to budgets, in words: for the timeline."""
+
+from eventlog.events import BudgetExceeded, BudgetWarned
+from eventlog.raises import Raise
+from projections.budget_question import named, of_account, reached
+
+
+def exceeded_line(event: BudgetExceeded) -> str:
+    """A limit that is reached, in one line."""
+    if event.question is not None:
+        return f"asks for more: {event.question}"
+    return reached(event).replace(" was reached", " is reached").replace(" had no room", " has no room")
+
+
+def warned_line(event: BudgetWarned) -> str:
+    """A part of a limit that is used, in one line."""
+    used = f"{event.used:g} of {event.allowed:g}"
+    return f"{event.share:.0%} of the limit on {named(event.limit)}{of_account(event.account)} is used: {used}"
+
+
+def amounts(more: Raise) -> str:
+    """What was allowed, in words."""
+    given = more.model_dump(exclude={"tools", "unpriced"}, exclude_none=True)
+    parts = [f"{amount:g} {named(name)}" for name, amount in given.items()]
+    parts += [f"{count} calls of {tool}" for tool, count in more.tools.items()]
+    parts += ["models of unknown price"] if more.unpriced else []
+    return ", ".join(parts)
