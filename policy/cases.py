@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from eventlog.approval_terms import ApprovalTerms
 from eventlog.terms import Effect, Risk
 from llm.messages import JsonObject
+from policy.approval import Approval, Next, in_words
 from policy.call import Call, Decision, Hint
 from policy.files import Policies, UnknownPolicy, stacked
 from policy.judge import Finding, Judge, Verdict
@@ -55,6 +57,8 @@ class Case(Circumstances):
     """The rule that should decide; not given: any."""
     layer: str | None = None
     """The layer that should decide; not given: any."""
+    approval: Approval | None = None
+    """How exactly a person should be asked; not given: in any way."""
 
 
 class CaseTable(Words):
@@ -67,6 +71,9 @@ class CaseTable(Words):
     cases: Annotated[
         tuple[Case, ...], BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given)
     ] = Field(min_length=1)
+
+
+PARTS: dict[str, type[Words]] = {"given": Circumstances, "cases": Case, "approval": Approval, "escalation": Next}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Tried:
     @property
     def said(self) -> str:
         """The verdict as an expectation is written."""
-        return _spelled(self.verdict.decision, self.verdict.layer, self.verdict.rule)
+        return _spelled(self.verdict.decision, self.verdict.layer, self.verdict.rule, self.verdict.approval)
 
 
 def call_of(tool: str, arguments: JsonObject, known: Circumstances) -> Call:
@@ -106,7 +113,7 @@ def call_of(tool: str, arguments: JsonObject, known: Circumstances) -> Call:
 
 def try_cases(file: Path, policies: Policies) -> tuple[Tried, ...]:
     """Every case of the table, tried; raises `InvalidFile` where the table or a policy is wrong."""
-    table, document = Reader(CaseTable, {"given": Circumstances, "cases": Case}).read(file, CaseTable)
+    table, document = Reader(CaseTable, PARTS).read(file, CaseTable)
     judge = Judge(_policy(file, table, document, policies))
     return tuple(_tried(judge, table, document, number) for number in range(len(table.cases)))
 
@@ -116,13 +123,14 @@ def _tried(judge: Judge, table: CaseTable, document: Document, number: int) -> T
     said = {name: getattr(case, name) for name in Circumstances.model_fields if name in case.model_fields_set}
     call = call_of(case.tool, case.arguments, table.given.model_copy(update=said))
     verdict = judge.decide(call)
-    expected = (case.expect, case.layer or verdict.layer, case.rule or verdict.rule)
+    wanted = case.approval.terms() if case.approval is not None else verdict.approval
+    expected = (case.expect, case.layer or verdict.layer, case.rule or verdict.rule, wanted)
     return Tried(
         name=case.name or f"case {number + 1}: {case.tool}",
         line=document.place_of(("cases", number)).line,
-        expected=_spelled(case.expect, case.layer, case.rule),
+        expected=_spelled(case.expect, case.layer, case.rule, wanted if case.approval is not None else None),
         verdict=verdict,
-        passed=expected == (verdict.decision, verdict.layer, verdict.rule),
+        passed=expected == (verdict.decision, verdict.layer, verdict.rule, verdict.approval),
         findings=judge.explain(call),
     )
 
@@ -139,6 +147,7 @@ def _policy(file: Path, table: CaseTable, document: Document, policies: Policies
     return policy
 
 
-def _spelled(decision: Decision, layer: str | None, rule: str | None) -> str:
+def _spelled(decision: Decision, layer: str | None, rule: str | None, terms: ApprovalTerms | None) -> str:
     by = " of ".join(part for part in (rule, layer) if part)
-    return f"{decision} by {by}" if by else decision
+    how = in_words(terms) if terms is not None else ""
+    return decision + (f" by {by}" if by else "") + (f" ({how})" if how else "")

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from policy.approval import Approval, Next
 from policy.call import Decision
 from policy.condition import Condition
 from policy.mistakes import InvalidFile, Reader, near
@@ -74,6 +75,8 @@ PARTS: dict[str, type[Words]] = {
     "times": Times,
     "cost": Amount,
     "spent": Amount,
+    "approval": Approval,
+    "escalation": Next,
     **dict.fromkeys(("where", "all", "any", "not", "some", "every"), Condition),
 }
 

@@ -7,11 +7,13 @@ knowing more could give.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Literal, TypeAlias
 
+from eventlog.approval_terms import PLAIN, ApprovalTerms
+from policy.approval import combined
 from policy.call import STRICTNESS, Call, Decision, Hint
 from policy.condition import prepared, told
 from policy.patterns import Globs, shown
@@ -34,6 +36,8 @@ class Verdict:
     """The id of the rule that decided; None for a layer's default and for the tool's author."""
     reason: str
     """In a sentence: the model reads it where the call is denied, the approver where it is asked about."""
+    approval: ApprovalTerms = PLAIN
+    """Where a person must be asked: how, so that all who want that are content."""
 
     @property
     def silent(self) -> bool:
@@ -232,6 +236,9 @@ def _stricter(one: Verdict | None, other: Verdict) -> Verdict:
     """The stricter of two; of equals the first, but a rule's word before a default's."""
     if one is None:
         return other
+    if one.decision == other.decision == "ask":
+        said = other if one.rule is None and other.rule is not None else one
+        return replace(said, approval=combined((one.approval, other.approval)))
     if STRICTNESS[other.decision] == STRICTNESS[one.decision]:
         return other if one.rule is None and other.rule is not None else one
     return other if STRICTNESS[other.decision] > STRICTNESS[one.decision] else one
@@ -248,7 +255,8 @@ def _spoken(layer: Layer, rule: Rule | None) -> Verdict:
     if rule is None:
         reason = layer.reason or _because(layer.default, f"no rule of the layer {layer.name!r} says otherwise")
         return Verdict(layer.default, layer.name, None, reason)
-    return Verdict(rule.decision, layer.name, rule.id, rule.reason or _because(rule.decision, _named_rule(layer, rule)))
+    reason = rule.reason or _because(rule.decision, _named_rule(layer, rule))
+    return Verdict(rule.decision, layer.name, rule.id, reason, rule.terms)
 
 
 def _named_rule(layer: Layer, rule: Rule) -> str:

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from eventlog.approval_terms import PLAIN, ApprovalTerms
 from eventlog.canonical import digest_of
 from eventlog.terms import Effect, Risk
 from llm.messages import JsonObject
+from policy.approval import Approval
 from policy.call import Decision
 from policy.condition import DEEPEST, Condition
 from policy.times import Times
@@ -80,6 +82,8 @@ class Rule(Words):
     """What the thread has spent so far."""
     where: Condition | None = None
     """What must hold of the arguments."""
+    approval: Approval | None = None
+    """How a person must be asked, where the decision is to ask."""
 
     @field_validator("where")
     @classmethod
@@ -87,6 +91,17 @@ class Rule(Words):
         if where is not None and where.depth > DEEPEST:
             raise ValueError(f"conditions stand more than {DEEPEST} deep within each other")
         return where
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if self.approval is not None and self.decision != "ask":
+            raise ValueError(f"approval says how a person is asked: write decision: ask, not {self.decision}")
+        return self
+
+    @cached_property
+    def terms(self) -> ApprovalTerms:
+        """How a person must be asked, where it asks."""
+        return PLAIN if self.approval is None else self.approval.terms()
 
     @property
     def matches_everything(self) -> bool:
