@@ -12,6 +12,7 @@ from tools.errors import UnusablePlugin
 from tools.plugins import load_plugins, load_tools
 
 BUILTIN = {
+    "ask_human",
     "calculate",
     "echo",
     "get_current_time",

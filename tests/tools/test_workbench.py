@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -330,6 +331,46 @@ async def test_a_reconcile_that_fails_says_it_was_not_done_or_nothing(
 
     bench = bench_of(send)
     assert await bench.workbench.reconcile(bench.plan("send", {}), bench.context()) == known
+
+
+async def test_a_clean_up_is_called_with_context_and_arguments(bench_of: MakeBench) -> None:
+    """Defaults too; what it says is told, and a tool without one has nothing to say."""
+
+    async def unlock(context: ToolContext, name: str, hard: bool) -> str:
+        """Unlock it."""
+        await asyncio.sleep(0)
+        return f"{name} for {context.call_id}, {hard=}"
+
+    @tool(cleanup=unlock)
+    def lock(name: str, hard: bool = False) -> None:
+        """Lock it."""
+
+    bench = bench_of(lock, who)
+    told = await bench.workbench.clean_up(bench.plan("lock", {"name": "a"}), bench.context())
+    assert told == "It was cleaned up: a for call-1, hard=False"
+    assert await bench.workbench.clean_up(bench.plan("who", {}), bench.context()) == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda _context: None, "It was cleaned up."),
+        (lambda _context: 1 / 0, "Its clean-up failed: ZeroDivisionError: division by zero"),
+        (lambda context: context.cancelled.wait(), "Its clean-up did not end in time."),
+    ],
+    ids=["silent", "failing", "endless"],
+)
+async def test_a_clean_up_may_say_nothing_fail_or_hang(
+    bench_of: MakeBench, function: Callable[[ToolContext], object], told: str
+) -> None:
+    """Nothing of that is raised, and none is waited for longer than its tool."""
+
+    @tool(cleanup=function, timeout=0.5)
+    def lock() -> None:
+        """Lock it."""
+
+    bench = bench_of(lock)
+    assert await bench.workbench.clean_up(bench.plan("lock", {}), bench.context()) == told
 
 
 def test_terms_and_specs(bench_of: MakeBench) -> None:
