@@ -4,18 +4,33 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.runtime import Runtime
 
+from activities.admission import Admission
+from activities.journal import Journal
 from activities.keeper import SnapshotKeeper
+from activities.purse import Purse
+from activities.tokens import Tokens
 from activities.views import Views
+from eventlog.consumer import Follower, following
+from eventlog.dead_letters import DeadLetters
+from eventlog.log import EventLog
 from eventlog.pool import PoolTerms
 from eventlog.postgres import PostgresEventLog
+from ledger.alerts import read_alerts
+from ledger.book import Book
+from ledger.watch import Watch, watching
 from llm.messages import ModelTerms
 from llm.pricing import Prices
+from notices.notifier import Notifier
 from projections.fold import Projection
+from projections.loops import LoopTerms
 from projections.ours import OURS
+from resilience.limits import read_limits
+from resilience.postgres import PostgresStore
 from settings import Settings, environment
 from tools.builtin.code import within
 from tools.plugins import Plugins, load_plugins
@@ -26,10 +41,12 @@ from tools.workbench import Workbench
 from workflows.payloads import data_converter
 
 if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model; a bucket is seldom set
+    from budgets.book import Book as Accounts
     from eventlog.artifacts.bucket import BucketArtifacts
     from llm.anthropic import AnthropicModel
     from llm.clients import AnthropicClient
     from llm.messages import ModelRequest
+    from notices.office import Office
     from tools.mcp.servers import Connections
 
 SYSTEM = """\
@@ -60,6 +77,7 @@ class Defaults:
 
     model: ModelTerms
     system: str
+    fallback_models: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Defaults":
@@ -68,7 +86,7 @@ class Defaults:
             name=settings.model_name, max_tokens=settings.max_tokens, thinking_tokens=settings.thinking_tokens
         )
         prompt = settings.system_prompt_file
-        return cls(terms, prompt.read_text(encoding="utf-8") if prompt else SYSTEM)
+        return cls(terms, prompt.read_text(encoding="utf-8") if prompt else SYSTEM, settings.fallback_models)
 
 
 async def connect_temporal(
@@ -130,9 +148,92 @@ async def open_views(settings: Settings, log: PostgresEventLog) -> AsyncIterator
         yield Views(log, keeper, capacity)
 
 
+@asynccontextmanager
+async def open_office(settings: Settings, log: PostgresEventLog, vault: Vault) -> AsyncIterator["Office"]:
+    """Who is told of what happens, and what waits for them. Raises `policy.mistakes.InvalidFile`."""
+    from notices.office import Office, open_addressees
+    from notices.postgres import PostgresDeliveries
+
+    notifiers = load_extensions(settings).of(Notifier)
+    async with open_addressees(settings.webhooks, notifiers, vault) as addressees:
+        deliveries, tokens = PostgresDeliveries(log.statements), Tokens(settings.approval_key)
+        yield Office.of(addressees, log, deliveries, tokens.token_of, vault.strike_text)
+
+
+@asynccontextmanager
+async def open_notices(settings: Settings, log: PostgresEventLog, vault: Vault) -> AsyncIterator[None]:
+    """People are told, for the block's duration, where there are any to be told."""
+    from notices.desk import serving
+    from telemetry import get_logger
+
+    async with open_office(settings, log, vault) as office:
+        if not (settings.consumers and office.addressees.targets):
+            yield
+            return
+        for webhook in office.addressees.webhooks:
+            for problem in webhook.problems():
+                get_logger(__name__).warning("webhook_unusable", endpoint=webhook.name, problem=problem)
+        followers = [Follower(log.feed, each, office.letters.set_aside) for each in office.consumers]
+        async with following(*followers), serving(office.desks, office.bury_orphans):
+            yield
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings, log: PostgresEventLog) -> AsyncIterator[None]:
+    """The ledger is kept, and watched, for the block's duration, unless the settings want it otherwise.
+
+    Raises `policy.mistakes.InvalidFile`.
+    """
+    if not settings.consumers:
+        yield
+        return
+    alerts = read_alerts(settings.alerts).alerts if settings.alerts else ()
+    async with following(ledger_follower(log)), watching(Watch(log, log.feed, alerts)):
+        yield
+
+
+def ledger_follower(log: PostgresEventLog) -> Follower:
+    """What keeps the ledger, in a worker or wherever it is wanted."""
+    return Follower(log.feed, Book(log.feed).consumer, DeadLetters(log).set_aside)
+
+
+async def open_admission(settings: Settings, log: PostgresEventLog) -> Admission:
+    """What lets calls through: by circuits and limits in the log's database, where it has their tables.
+
+    Raises `InvalidFile` where the file of limits is none.
+    """
+    from telemetry import get_logger
+
+    limits, store = read_limits(settings.rate_limits), await open_store(log)
+    if store is not None:
+        return Admission(store, limits, provider_of(settings))
+    lost = "no circuits" if not limits.limits else "no circuits, and the limits do not hold"
+    get_logger(__name__).warning("resilience_not_installed", problem=f"the database has no tables for them: {lost}")
+    return Admission()
+
+
+async def open_store(log: PostgresEventLog) -> PostgresStore | None:
+    """What workers share of circuits and limits; None where the log's database has no tables for it."""
+    store = PostgresStore(log.statements)
+    return store if await store.is_open() else None
+
+
+def provider_of(settings: Settings) -> str:
+    """Who serves the model, by the name that its circuit has."""
+    if settings.uses_scripted_model:
+        return "scripted"
+    elsewhere = settings.provider == "anthropic" and settings.anthropic_base_url
+    return urlsplit(elsewhere).netloc if elsewhere else settings.provider
+
+
+def loop_terms(settings: Settings) -> LoopTerms:
+    """After how many equal rounds of calls what is done."""
+    return LoopTerms(*settings.loops) if settings.loops else LoopTerms(0, 0, 0)
+
+
 def load_extensions(settings: Settings) -> Plugins:
-    """The tools, events and views of the built-in plugin and of those that the settings name."""
-    return load_plugins(settings.plugins, others=(Projection,), ours=OURS.values())
+    """The tools, events, views and notifiers of the built-in plugin and of those that the settings name."""
+    return load_plugins(settings.plugins, others=(Projection, Notifier), ours=OURS.values())
 
 
 def lay_out_tools(settings: Settings, vault: Vault | None = None) -> Workbench:
@@ -223,6 +324,27 @@ def request_encoder(settings: Settings) -> Callable[["ModelRequest"], bytes]:
 
     dialect = {"anthropic": PLAIN, "vertex": VERTEX, "bedrock": BEDROCK}[settings.provider]
     return lambda request: dialect.encode(body_of(request))
+
+
+async def open_book(settings: Settings, log: PostgresEventLog) -> "Accounts | None":
+    """The accounts of budgets that threads share; None where there are none. Raises `LogError`."""
+    if settings.budgets is None:
+        return None
+    from budgets.postgres import PostgresBook
+
+    book = PostgresBook(log.statements)
+    await book.check()
+    return book
+
+
+def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, book: "Accounts | None") -> Purse:
+    """What holds calls against budgets. Raises `policy.mistakes.InvalidFile`."""
+    from budgets.files import read_budgets
+
+    budgets = read_budgets(settings.budgets) if settings.budgets is not None else None
+    if budgets is not None and book is None:
+        raise ValueError("budgets need a book of accounts")
+    return Purse(Journal(log, views), views, prices, budgets, book)
 
 
 def read_prices(settings: Settings) -> Prices:

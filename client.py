@@ -10,13 +10,53 @@ from typing import Annotated, TextIO
 
 import typer
 
-from cli import demo, look, people, policy, prompt, schema, service, start, transfer, verify
+from cli import (
+    answering,
+    breakers,
+    budgets,
+    dead_letters,
+    demo,
+    inbox,
+    look,
+    people,
+    policy,
+    prompt,
+    raising,
+    schema,
+    service,
+    start,
+    steering,
+    transfer,
+    usage,
+    verify,
+    webhooks,
+)
 from cli.command import Config, Globals, Json, open_nowhere, shown
 from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.output import Output
 
-GROUPS = (service, start, look, people, policy, prompt, demo, verify, transfer, schema)
+GROUPS = (
+    service,
+    start,
+    look,
+    people,
+    raising,
+    answering,
+    inbox,
+    steering,
+    policy,
+    usage,
+    budgets,
+    breakers,
+    webhooks,
+    dead_letters,
+    prompt,
+    demo,
+    verify,
+    transfer,
+    schema,
+)
 """Each adds its commands with `register(app)`, in the order of the help."""
 
 

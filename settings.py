@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from activities.tokens import SHORTEST_KEY
 from tools.fetching.domains import Domains as FetchDomains
 from tools.fetching.domains import InvalidDomain
 
@@ -92,6 +93,12 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _key(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < SHORTEST_KEY:
+        raise _expected(f"a key of {SHORTEST_KEY} characters or more, as `openssl rand -hex 32` makes one")
+    return key
+
+
 def _bucket_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
@@ -123,6 +130,19 @@ def _user() -> str:
         return "anonymous"
 
 
+def _loops(given: object) -> object:
+    if isinstance(given, str):
+        given = () if given.strip().lower() == "off" else [part.strip() for part in given.split(",")]
+    return given
+
+
+def _in_order(given: tuple[int, ...]) -> tuple[int, ...]:
+    counts = [count for count in given if count]
+    if len(given) not in (0, 3) or counts != sorted(set(counts)) or any(count < 2 for count in counts):
+        raise _expected("three rising numbers from 2 on, or 0 for never, as in 3,5,7; or off")
+    return given
+
+
 AnyPath = Annotated[Path, AfterValidator(_absolute)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 ExistingFolder = Annotated[Path, AfterValidator(_folder)]
@@ -131,6 +151,9 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Loops = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=1000)], ...], NoDecode, BeforeValidator(_loops), AfterValidator(_in_order)
+]
 Domains = Annotated[Names, AfterValidator(_domains)]
 
 
@@ -199,6 +222,8 @@ class Settings(BaseSettings):
     """Where the scripted model is, should the model be scripted. Not set: the embedded one."""
     model: str | None = Field(default=None, min_length=1, validation_alias="PERDURE_MODEL")
     """The model's name as its provider spells it. Not set: a current Claude with a key, else the scripted model."""
+    fallback_models: Names = Field(default=(), validation_alias="PERDURE_FALLBACK_MODELS")
+    """Models of the same provider that are asked in turn while the one before cannot be, separated by commas."""
     max_tokens: int = Field(default=8192, ge=1, validation_alias="PERDURE_MAX_TOKENS")
     """How long one reply may be, thinking included."""
     thinking_tokens: int | None = Field(default=None, ge=1024, validation_alias="PERDURE_THINKING_TOKENS")
@@ -211,17 +236,27 @@ class Settings(BaseSettings):
     workspace: ExistingFolder = Field(default_factory=Path.cwd, validation_alias="PERDURE_WORKSPACE")
     """The only folder that the file tools may touch."""
     plugins: Names = Field(default=(), validation_alias="PERDURE_PLUGINS")
-    """Python modules with more tools, events and views, separated by commas."""
+    """Python modules with more tools, events, views and notifiers, separated by commas."""
     fetch_domains: Domains = Field(default=(), validation_alias="PERDURE_FETCH_DOMAINS")
     """Hosts that http_fetch may fetch from: example.com, *.example.com, *, separated by commas. Not set: none."""
     secrets_dir: ExistingFolder | None = Field(default=None, validation_alias="PERDURE_SECRETS_DIR")
     """A folder with a file for each secret that tools may be given. Not set: only the environment has them."""
+    approval_key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
+        default=None, validation_alias="PERDURE_APPROVAL_KEY"
+    )
+    """Makes the tokens that some approvals want: 32 characters or more that nobody guesses. Not set: none are made."""
     mcp: ExistingFile | None = Field(default=None, validation_alias="PERDURE_MCP")
     """The MCP servers whose tools agents may use, a JSON or TOML file. Not set: there are none."""
     policies: ExistingFolder | None = Field(default=None, validation_alias="PERDURE_POLICIES")
     """The folder of named policies, a YAML file each. Not set: there are none."""
     policy: Names = Field(default=(), validation_alias="PERDURE_POLICY")
     """Policies that are in force for every thread, separated by commas; those a thread chooses lie above them."""
+    rate_limits: ExistingFile | None = Field(default=None, validation_alias="PERDURE_RATE_LIMITS")
+    """How many calls of models and tools in which time, and when circuits open: a YAML file. Not set: no limits."""
+    loops: Loops = Field(default=(3, 5, 7), validation_alias="PERDURE_LOOPS")
+    """After how many equal rounds of calls the model is told, a person asked, the thread ended; 0 is never. Or: off."""
+    budgets: ExistingFile | None = Field(default=None, validation_alias="PERDURE_BUDGETS")
+    """What tenants and principals may use in a day or a month, a YAML file. Not set: there are no such budgets."""
     tenant: str = Field(default="default", min_length=1, validation_alias="PERDURE_TENANT")
     """On whose behalf threads are started."""
     principal: str = Field(default_factory=_user, min_length=1, validation_alias="PERDURE_PRINCIPAL")
@@ -237,6 +272,12 @@ class Settings(BaseSettings):
     """Memory in MiB for views of threads, so that a step reads only what is new."""
     snapshot_every: int = Field(default=50, ge=0, validation_alias="PERDURE_SNAPSHOT_EVERY")
     """Events after which a worker stores a snapshot of a view for others, at the earliest. 0: never."""
+    webhooks: ExistingFile | None = Field(default=None, validation_alias="PERDURE_WEBHOOKS")
+    """Who is told over HTTP when a question waits or money runs out, a YAML file. Not set: nobody is."""
+    alerts: ExistingFile | None = Field(default=None, validation_alias="PERDURE_ALERTS")
+    """Of how much use in a day or month it is to be told, a YAML file. Not set: of none."""
+    consumers: bool = Field(default=True, validation_alias="PERDURE_CONSUMERS")
+    """Whether a worker also follows the log for the ledger and for notices. One worker at a time does."""
 
     sandbox_cpu_seconds: float = Field(default=5, gt=0, le=3600, validation_alias="PERDURE_SANDBOX_CPU_SECONDS")
     """How long a program in the sandbox may compute."""

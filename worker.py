@@ -13,9 +13,15 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from activities.admission import Admission
+from activities.consents import Consents
+from activities.inquiries import Answers
 from activities.journal import CODE_VERSION
 from activities.model import ModelActivities
+from activities.rulings import Rulings
 from activities.session import SessionActivities
+from activities.stopping import StoppingActivities
+from activities.tokens import Tokens
 from activities.tools import ToolActivities
 from activities.views import Views
 from bootstrap import (
@@ -23,13 +29,20 @@ from bootstrap import (
     Places,
     connect_temporal,
     load_extensions,
+    loop_terms,
+    open_admission,
+    open_book,
+    open_ledger,
     open_log,
     open_model,
+    open_notices,
     open_tools,
     open_vault,
     open_views,
+    purse_of,
     read_prices,
 )
+from budgets.book import Book
 from eventlog.log import EventLog
 from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from llm.model import Model
@@ -39,6 +52,7 @@ from telemetry import Telemetry, configure_tracing, get_logger, striking, tempor
 from tools.workbench import Workbench
 from workflows.agent import AgentWorkflow
 from workflows.face import PENDING, STATUS, TENANT
+from workflows.sandbox import Sandbox
 
 SEARCH_ATTRIBUTES = {
     STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -55,12 +69,16 @@ logger = get_logger(__name__)
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """Workflow code runs with strict imports: a class loaded twice would make `isinstance` lie."""
+    """Workflow code runs with strict imports: a class loaded twice would make `isinstance` lie.
+
+    Our own modules are loaded once, not for every session anew: they keep nothing, and what they call is linted.
+    """
     policy = (
         SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
         | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
     )
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_import_notification_policy(policy))
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows")
+    return Sandbox(restrictions=restrictions.with_import_notification_policy(policy))
 
 
 def build(
@@ -73,13 +91,20 @@ def build(
     defaults: Defaults,
     vocabulary: Vocabulary = NO_EVENTS,
     views: Views | None = None,
+    admission: Admission | None = None,
+    book: Book | None = None,
 ) -> Worker:
     """A worker of these parts; where no views are given, it has its own, without snapshots."""
     views = views or Views(log)
     policies = Policies(settings.policies, settings.policy)
-    sessions = SessionActivities(log, views, toolbox, defaults, vocabulary, policies)
-    models = ModelActivities(log, views, model, toolbox, read_prices(settings))
-    tools = ToolActivities(log, views, toolbox, toolbox.workspace)
+    tokens = Tokens(settings.approval_key)
+    prices = read_prices(settings)
+    purse = purse_of(settings, log, views, prices, book)
+    answers, consents = Answers(views, toolbox.workspace), Consents(views, toolbox, Rulings(purse.price_of), tokens)
+    sessions = SessionActivities(log, views, toolbox, defaults, vocabulary, policies, answers, consents, purse=purse)
+    loops = loop_terms(settings)
+    models = ModelActivities(log, views, model, toolbox, prices, purse=purse, admission=admission, loops=loops)
+    tools = ToolActivities(log, views, toolbox, toolbox.workspace, tokens, admission, purse)
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -90,6 +115,7 @@ def build(
             sessions.tell,
             models.call_model,
             tools.run_tool,
+            StoppingActivities(log, views, toolbox, toolbox.workspace).stop_call,
         ],
         workflow_runner=sandbox(),
         build_id=CODE_VERSION,
@@ -125,6 +151,8 @@ async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
         open_views(settings, log) as views,
         open_model(settings, places) as model,
         open_tools(settings, vault) as toolbox,
+        open_ledger(settings, log),
+        open_notices(settings, log, vault),
     ):
         worker = build(
             client,
@@ -134,6 +162,8 @@ async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
             toolbox=toolbox,
             defaults=Defaults.of(settings),
             views=views,
+            admission=await open_admission(settings, log),
+            book=await open_book(settings, log),
             vocabulary=load_extensions(settings).events,
         )
         try:

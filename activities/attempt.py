@@ -4,8 +4,8 @@ A call that beats is noticed in seconds when its worker dies, and hears a stop i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -21,34 +21,43 @@ PERMANENT = (EntryRejected, LogCorrupted, InvalidName, NotStarted)
 
 
 class Pulse:
-    """Beats in the background, with the latest progress."""
+    """Beats in the background, with the latest progress.
+
+    What is done before the first beat is due costs neither the server nor this process anything: a step's start is a
+    sign of life already.
+    """
 
     def __init__(self) -> None:
         self.progress: object = None
+        self._next: asyncio.TimerHandle | None = None
 
     def note(self, progress: object) -> None:
         """Remember how far the work is; the next beat tells it."""
         self.progress = progress
 
-    async def beat(self) -> None:
-        """Beat until cancelled; a local activity has nobody who listens.
+    def begin(self) -> None:
+        """Beat until the end; a local activity has nobody who listens."""
+        if not activity.info().is_local:
+            self._next = asyncio.get_running_loop().call_later(INTERVAL, self._beat)
 
-        What is done before the first beat is due costs the server none: its start is a sign of life already.
-        """
-        while not activity.info().is_local:
-            await asyncio.sleep(INTERVAL)
-            activity.heartbeat(self.progress)
+    def _beat(self) -> None:
+        self.begin()
+        activity.heartbeat(self.progress)
+
+    def end(self) -> None:
+        """Beat no more."""
+        if self._next is not None:
+            self._next.cancel()
 
 
-@asynccontextmanager
-async def attempting() -> AsyncIterator[Pulse]:
+@contextmanager
+def attempting() -> Iterator[Pulse]:
     """Beat for as long as the block runs; a permanent error in it ends the activity for good."""
     pulse = Pulse()
-    beats = asyncio.create_task(pulse.beat())
+    pulse.begin()
     try:
         yield pulse
     except PERMANENT as error:
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
     finally:
-        beats.cancel()
-        await asyncio.gather(beats, return_exceptions=True)
+        pulse.end()

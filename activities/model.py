@@ -2,16 +2,18 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
 from uuid import UUID
 
 from temporalio import activity
 
+from activities.admission import Admission, Permit
 from activities.attempt import Pulse, attempting
+from activities.detours import Detours, Outlook, Prospect, outlook_of
 from activities.journal import Author, Intent, Journal
+from activities.purse import Held, Prices, Purse
 from activities.retry import pause_before, try_again
 from activities.spans import chat_span
 from activities.steps import Learned, ModelStep
@@ -22,23 +24,16 @@ from eventlog.events import LLMCallFailed, LLMCallRequested, LLMResponseReceived
 from eventlog.log import EventLog
 from eventlog.marks import Mark
 from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
-from llm.messages import Block, ModelReply, ModelRequest, TokenUsage
+from llm.messages import Block, ModelReply, ModelRequest
 from llm.model import Model
-from projections.session import SESSION
+from projections.loops import LOOPS, LoopTerms
+from projections.session import SESSION, Session
 from projections.transcript import TRANSCRIPT, NotStarted, Transcript, render
 from projections.verdict import asked, verdict
 from tools.toolbox import Toolbox
 
 ATTEMPTS = 12
 """How often one step asks the model before it gives up, not counting processes that died."""
-
-
-class Prices(Protocol):
-    """What calls cost."""
-
-    def cost(self, usage: TokenUsage, model: str) -> Decimal | None:
-        """US dollars; None where the model's price is not known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +45,44 @@ class Call:
     """What was said already of an answer that the reply continues."""
     request: ModelRequest
     author: Author
+    outlook: Outlook
+    held: Held | None = None
+    """What was set aside for it, where there is a budget."""
+
+    def prospect(self, step: ModelStep) -> Prospect:
+        """The call, as far as it matters for what may come in its place."""
+        return Prospect(step, self.request.terms, self.author, self.outlook)
 
 
 class ModelActivities:
     """Asks the model on behalf of threads."""
 
-    def __init__(self, log: EventLog, views: Views, model: Model, toolbox: Toolbox, prices: Prices) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        views: Views,
+        model: Model,
+        toolbox: Toolbox,
+        prices: Prices,
+        *,
+        purse: Purse | None = None,
+        admission: Admission | None = None,
+        loops: LoopTerms = LOOPS,
+    ) -> None:
         self._journal = Journal(log, views)
+        self._purse = purse or Purse(self._journal, views, prices)
         self._views = views
         self._model = model
         self._toolbox = toolbox
         self._prices = prices
+        self._admission = admission or Admission()
+        self._detours = Detours(self._journal, self._admission, loops)
         self._underway = Underway()
 
     @activity.defn
     async def call_model(self, step: ModelStep) -> Learned:
         """Ask once; the reply, or the failure that ends the step, is in the log when this returns."""
-        async with attempting() as pulse:
+        with attempting() as pulse:
             work = partial(self._call_model, step, pulse)
             return await self._underway.bring_to_end((step.stream, step.step), work)
 
@@ -78,13 +94,26 @@ class ModelActivities:
             body = self._model.encode(call.request)
         except ModelRefusesRequest as error:
             return await self._failed(step, call.author, error)
+        held = await self._purse.before_model(step, call.terms, call.request, len(body), call.author)
+        if isinstance(held, Learned):
+            return held
+        call = replace(call, held=held)
+        permit = await self._detours.before(call.prospect(step), body)
+        if isinstance(permit, Learned):
+            await self._purse.never_happened(held)
+            return permit
         declared = await self._intend(step, call, body)
         if not _is_next(declared, step) and (known := await self._known(step)):
+            await self._purse.never_happened(held)
+            await self._admission.unused(permit)
             return known
         intent, began = declared.id, time.monotonic()
         answer = await self._ask(call, intent, pulse)
+        await self._admission.came(permit, answer)
         if isinstance(answer, ModelError):
-            return await self._failed(step, call.author.because(intent), answer)
+            counted = await self._purse.failed(held, answer)
+            made = (call.prospect(step), permit)
+            return await self._failed(step, call.author.because(intent), answer, made, counted)
         return await self._record(step, call, intent, answer, round((time.monotonic() - began) * 1000))
 
     async def _known(self, step: ModelStep) -> Learned | None:
@@ -99,7 +128,7 @@ class ModelActivities:
                 raise NotStarted(f"the stream {step.stream} has no beginning")
             request = render(transcript, self._toolbox.specs(terms.tools))
             author = Author(transcript.tenant, transcript.principal, transcript.last_id)
-            return Call(terms, transcript.so_far, request, author)
+            return Call(terms, transcript.so_far, request, author, outlook_of(transcript))
 
         return (await self._views.read(TRANSCRIPT, step.stream, see, at=step.at)).value
 
@@ -114,6 +143,7 @@ class ModelActivities:
             tools_digest=digest_of([spec.model_dump() for spec in call.request.tools]),
             request_sha256=sha256,
             request_bytes=len(body),
+            reserved_usd=call.held.cost if call.held is not None else None,
         )
         return await self._journal.intend(step, f"model/{step.step}/request/{sha256}", event, call.author)
 
@@ -127,25 +157,41 @@ class ModelActivities:
             return error
         return reply
 
-    async def _failed(self, step: ModelStep, author: Author, error: ModelError) -> Learned:
-        now = await self._views.read(SESSION, step.stream, lambda session: (session.steps, session.failures))
-        ended, failures = now.value
+    async def _failed(
+        self,
+        step: ModelStep,
+        author: Author,
+        error: ModelError,
+        made: tuple[Prospect, Permit] | None = None,
+        counted: Decimal | None = None,
+    ) -> Learned:
+        """Record that the call failed; made or not, it is made again, by another model, or not at all."""
+
+        def see(session: Session) -> tuple[int, int, int]:
+            return session.steps, session.failures, session.failures - session.failed_before
+
+        ended, failures, of_this_model = (await self._views.read(SESSION, step.stream, see)).value
         transient = isinstance(error, ModelUnavailable)
         # An attempt that was taken for dead may fail when another has long had the reply: that one stands.
-        retrying = transient and failures + 1 < ATTEMPTS and ended < step.step
+        retrying = transient and of_this_model + 1 < ATTEMPTS and ended < step.step
+        turning = made if transient and not retrying and ended < step.step and made and made[0].next_models else None
         retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
-        pause = pause_before(failures, retry_after)
+        pause = pause_before(of_this_model, retry_after)
         event = LLMCallFailed(
             step=step.step,
             kind=error.kind,
             error_message=error.message,
             retry_count=failures,
-            will_retry=retrying,
+            will_retry=retrying or turning is not None,
             retry_in=pause if retrying else None,
+            counted_usd=counted,
         )
-        if retrying:
+        if event.will_retry:
             await self._journal.settle(step, f"model/{step.step}/failure/{failures}", event, author)
+        if retrying:
             raise try_again(error.kind, error.message, pause)
+        if turning is not None:
+            return await self._detours.after_all_attempts(*turning, error)
         written = await self._journal.settle(step, _outcome(step), event, author)
         return Learned(marks=(written.mark,))
 
@@ -167,7 +213,9 @@ class ModelActivities:
             message_id=reply.message_id,
             request_id=reply.request_id,
         )
-        written = await self._journal.settle(step, _outcome(step), event, call.author.because(intent))
+        author = call.author.because(intent)
+        written = await self._journal.settle(step, _outcome(step), event, author)
+        await self._purse.replied(step, call.held, event, author)
         return Learned(marks=(written.mark,))
 
     def _call(self, block: Block) -> ToolCall:

@@ -1,15 +1,19 @@
 """What a session's policy says of a call: the facts are gathered here, and the policy decides."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 from temporalio.exceptions import ApplicationError
 
+from eventlog.approval_terms import PLAIN, ApprovalTerms
 from eventlog.canonical import digest_of
 from eventlog.events import PolicyDecided, SessionStarted
 from eventlog.terms import Risk
 from llm.messages import JsonObject
+from policy.approval import combined
 from policy.call import Call
 from policy.judge import Judge
 from policy.planned import completed
@@ -21,10 +25,19 @@ MOST_POLICIES = 64
 """Compiled ones that are kept, as threads have few different ones."""
 
 
+PriceOf: TypeAlias = Callable[[str], Decimal | None]
+"""US dollars that a call of a tool costs; None where that is not known."""
+
+
+def _not_known(tool: str) -> None:
+    del tool
+
+
 class Rulings:
     """The policies of sessions, applied."""
 
-    def __init__(self) -> None:
+    def __init__(self, price_of: PriceOf = _not_known) -> None:
+        self._price_of = price_of
         self._judges: OrderedDict[str, Judge] = OrderedDict()
 
     def rule(
@@ -39,6 +52,7 @@ class Rulings:
             model=terms.model.name,
             time=datetime.now(UTC),
             spent=spent,
+            cost=self._price_of(planned.name),
         )
         verdict = judge.decide(completed(facts, planned, risk_of(terms, planned.name)))
         if verdict.silent:
@@ -52,6 +66,7 @@ class Rulings:
             rule=verdict.rule,
             reason=verdict.reason,
             policy=digest,
+            approval=verdict.approval if verdict.approval != PLAIN else None,
         )
 
     def _judge(self, recorded: JsonObject) -> tuple[str, Judge]:
@@ -66,6 +81,13 @@ class Rulings:
             while len(self._judges) > MOST_POLICIES:
                 self._judges.popitem(last=False)
         return digest, judge
+
+
+def asking_terms(decided: PolicyDecided | None, starter: ApprovalTerms | None) -> ApprovalTerms:
+    """How a person is to be asked: as the policy and the thread's starter want it."""
+    asks = decided is not None and decided.decision == "ask" and decided.approval is not None
+    wanted = decided.approval if decided is not None and asks else None
+    return combined([wanted or PLAIN, *([starter] if starter else [])])
 
 
 def risk_of(terms: SessionStarted | None, name: str) -> Risk | None:

@@ -7,12 +7,22 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempt import attempting
+from activities.consents import Consents
+from activities.inquiries import Answers
 from activities.journal import Author, Journal
+from activities.purse import Purse, answered_in_time
 from activities.steps import InThread, Learned, OpenSession, Tell
 from activities.views import Views
 from eventlog.canonical import digest_of
 from eventlog.custom import RefusedEvent
-from eventlog.events import AnyEvent, RequestIgnored, SessionCompleted, SessionStarted, UserMessageAdded
+from eventlog.events import (
+    AnyEvent,
+    BudgetExceeded,
+    RequestIgnored,
+    SessionCompleted,
+    SessionStarted,
+    UserMessageAdded,
+)
 from eventlog.log import NO_STREAM, AlreadyAppended, Appended, EventLog, IdConflict, VersionConflict
 from eventlog.marks import Mark
 from eventlog.vocabulary import Vocabulary
@@ -23,10 +33,29 @@ from policy.mistakes import InvalidFile
 from policy.rules import Policy
 from projections.answer import schema_problem
 from projections.decide import decide, refusal
-from projections.requests import Approve, Deny, Pause, Record, Request, Resume, Say, StartSession, Terminate
+from projections.requests import (
+    Answer,
+    Approve,
+    ClearBreakpoint,
+    Deny,
+    Interrupt,
+    Pause,
+    RaiseBudget,
+    Record,
+    Request,
+    Resume,
+    Say,
+    SetBreakpoint,
+    StartSession,
+    Steer,
+    StepOnce,
+    Terminate,
+)
 from projections.session import SESSION, Session
+from projections.steering_decisions import told_by
 from projections.transcript import TRANSCRIPT, Transcript, check_answer, final_answer
-from tools.toolbox import Toolbox, UnknownTool, Unplanned
+from projections.voting import Proof
+from tools.toolbox import Toolbox, UnknownTool
 
 CONTENDERS = 64
 """How often a request is decided anew because somebody else wrote first."""
@@ -45,6 +74,11 @@ class Defaults(Protocol):
         """The system prompt."""
         ...
 
+    @property
+    def fallback_models(self) -> tuple[str, ...]:
+        """Models that may stand in for the first."""
+        ...
+
 
 class SessionActivities:
     """Writes what is asked of a session into its stream."""
@@ -57,7 +91,12 @@ class SessionActivities:
         defaults: Defaults,
         vocabulary: Vocabulary,
         policies: Policies,
+        answers: Answers,
+        consents: Consents,
+        *,
+        purse: Purse | None = None,
     ) -> None:
+        self._purse = purse
         self._log = log
         self._journal = Journal(log, views)
         self._views = views
@@ -65,24 +104,29 @@ class SessionActivities:
         self._defaults = defaults
         self._vocabulary = vocabulary
         self._policies = policies
+        self._answers = answers
+        self._consents = consents
 
     @activity.defn
     async def open_session(self, opening: OpenSession) -> Session:
         """Write the beginning, unless it stands there already; either way answer where the session stands."""
-        async with attempting():
+        with attempting():
             return await self._open(opening)
 
     @activity.defn
     async def recall_session(self, step: InThread) -> Session:
         """Where the session stands by its stream."""
-        async with attempting():
+        with attempting():
             return await self._session(step)
 
     @activity.defn
     async def tell(self, tell: Tell) -> Learned:
         """Make the fact that a request asks for, exactly once, or say why not."""
-        async with attempting():
-            return await self._tell(tell)
+        with attempting():
+            learned = await self._tell(tell)
+            if self._purse is not None:
+                await self._purse.told(tell, learned)
+            return learned
 
     async def _open(self, opening: OpenSession) -> Session:
         step: InThread = opening
@@ -108,10 +152,12 @@ class SessionActivities:
     async def _try(self, tell: Tell) -> Learned | None:
         """Decide on the newest state, and append if nobody has changed it since."""
         seen = await self._views.read(SESSION, tell.stream, lambda session: session)
-        event = self._decided(seen.value, tell.request)
+        proof = await self._consents.prove(tell, seen.value)
+        event = proof if isinstance(proof, RequestIgnored) else self._decided(seen.value, tell.request, proof)
         if event is None:
             return Learned(refused=refusal(seen.value, tell.request))
-        event = await self._completed(tell, event)
+        event = await self._consents.completed(tell, await self._completed(tell, event))
+        event = await self._answers.completed(tell, event, seen.position)
         author = Author(seen.value.tenant, _sender(tell.request) or seen.value.principal, seen.last_id)
         outcome = await self._journal.append(tell, tell.key, event, author, seen.position)
         match outcome:
@@ -147,8 +193,12 @@ class SessionActivities:
         except UnknownTool as error:
             raise ApplicationError(str(error), type="UnknownTool", non_retryable=True) from error
         model = start.model or self._defaults.model
-        if policy is not None and (problem := Judge(policy).refuses_model(model.name, start.tenant)):
-            raise ApplicationError(problem, type="DeniedByPolicy", non_retryable=True)
+        judge = Judge(policy) if policy is not None else None
+        for name in (model.name, *(start.fallback_models or ())):
+            if judge is not None and (problem := judge.refuses_model(name, start.tenant)):
+                raise ApplicationError(problem, type="DeniedByPolicy", non_retryable=True)
+        fallbacks = self._defaults.fallback_models if start.fallback_models is None else start.fallback_models
+        allowed = (name for name in fallbacks if judge is None or not judge.refuses_model(name, start.tenant))
         return SessionStarted(
             thread_id=opening.thread_id,
             started_at=opening.started_at,
@@ -160,16 +210,20 @@ class SessionActivities:
             tools=tools,
             limits=start.limits,
             approval_timeout=start.approval_timeout,
+            review=start.review,
             idle_timeout=start.idle_timeout,
             result_schema=start.result_schema,
             initial_context=start.initial_context,
+            breakpoints=start.breakpoints,
             policy=policy.recorded() if policy is not None else None,
+            fallback_models=tuple(name for name in dict.fromkeys(allowed) if name != model.name),
+            approval=start.approval.terms() if start.approval is not None else None,
         )
 
-    def _decided(self, session: Session, request: Request) -> AnyEvent | None:
+    def _decided(self, session: Session, request: Request, proof: Proof) -> AnyEvent | None:
         """The fact the request makes, by the session, the tools and the plugins' events together."""
         if not isinstance(request, Record):
-            return self._mistaken(session, request) or decide(session, request)
+            return decide(session, request, proof)
         try:
             written = self._vocabulary.parse(request.type, request.data, request.version).written()
         except RefusedEvent as error:
@@ -177,20 +231,10 @@ class SessionActivities:
             return RequestIgnored(request=request.request, by=request.by, problem=problem)
         return decide(session, request.model_copy(update={"data": written.data, "version": written.schema_version}))
 
-    def _mistaken(self, session: Session, request: Request) -> RequestIgnored | None:
-        """The record of an approval whose edited arguments the tool cannot take."""
-        if not isinstance(request, Approve) or request.edited_arguments is None or refusal(session, request):
-            return None
-        call = session.pending[request.call_id]
-        plan = self._toolbox.plan(call.name, request.edited_arguments, tuple(session.tools))
-        if not isinstance(plan, Unplanned):
-            return None
-        return RequestIgnored(
-            request=request.request, by=request.approver, problem=plan.problem, call_id=request.call_id
-        )
-
     async def _completed(self, tell: Tell, event: AnyEvent) -> AnyEvent:
-        """A completion is given the answer it completes with."""
+        """A completion is given the answer it completes with, a question about a budget the time for its answer."""
+        if isinstance(event, BudgetExceeded) and event.action == "ask":
+            return await answered_in_time(self._views, tell.stream, event)
         if not isinstance(event, SessionCompleted) or event.completion_reason != "success":
             return event
 
@@ -217,7 +261,9 @@ def _sender(request: Request) -> str | None:
             return request.approver
         case Say():
             return request.sender
-        case Pause() | Resume() | Terminate() | Record():
+        case Answer() | Pause() | Resume() | Terminate() | Record() | RaiseBudget():
             return request.by
+        case Interrupt() | Steer() | StepOnce() | SetBreakpoint() | ClearBreakpoint():
+            return told_by(request)
         case _:
             return None

@@ -1,7 +1,7 @@
 """OpenTelemetry spans of model calls and tools, by the GenAI semantic conventions. No content is put in by default."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class ChatSpan:
                 "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
             }
         )
-        _show(self.span, {"gen_ai.output.messages": [{"role": "assistant", "content": list(reply.content)}]})
+        _show(self.span, lambda: {"gen_ai.output.messages": [{"role": "assistant", "content": list(reply.content)}]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ToolSpan:
     def tell(self, result: ToolResult | None) -> None:
         """Add what came of it."""
         if isinstance(result, Succeeded):
-            _show(self.span, {"gen_ai.tool.call.result": list(result.result)})
+            _show(self.span, lambda: {"gen_ai.tool.call.result": list(result.result)})
         else:
             self.span.set_attribute("error.type", result.kind if result else "outcome_unknown")
 
@@ -67,8 +67,7 @@ def chat_span(request: ModelRequest) -> Iterator[ChatSpan]:
     }
     name = f"chat {request.terms.name}"
     with trace.get_tracer(_TRACER).start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes) as span:
-        messages = [message.model_dump() for message in request.messages]
-        _show(span, {"gen_ai.system_instructions": request.system, "gen_ai.input.messages": messages})
+        _show(span, lambda: _said_to(request))
         yield ChatSpan(span)
 
 
@@ -84,11 +83,16 @@ def tool_span(planned: Planned, call_id: str) -> Iterator[ToolSpan]:
     }
     name = f"execute_tool {planned.name}"
     with trace.get_tracer(_TRACER).start_as_current_span(name, attributes=attributes) as span:
-        _show(span, {"gen_ai.tool.call.arguments": planned.arguments})
+        _show(span, lambda: {"gen_ai.tool.call.arguments": planned.arguments})
         yield ToolSpan(span)
 
 
-def _show(span: Span, content: Mapping[str, object]) -> None:
-    """Put content on a span, where that is allowed."""
+def _said_to(request: ModelRequest) -> dict[str, object]:
+    messages = [message.model_dump() for message in request.messages]
+    return {"gen_ai.system_instructions": request.system, "gen_ai.input.messages": messages}
+
+
+def _show(span: Span, content: Callable[[], Mapping[str, object]]) -> None:
+    """Put content on a span, where that is allowed; it is not put together where it is not."""
     if span.is_recording() and context.get_value(CAPTURE_CONTENT):
-        span.set_attributes({key: json.dumps(value, default=str) for key, value in content.items()})
+        span.set_attributes({key: json.dumps(value, default=str) for key, value in content().items()})

@@ -2,27 +2,32 @@
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from uuid import UUID
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.admission import Admission
 from activities.attempt import Pulse, attempting
+from activities.inquiries import put
 from activities.journal import Author, Intent, Journal
+from activities.leaves import Asked, Leaves
+from activities.purse import NO_PRICES, Held, Purse
 from activities.records import Records
 from activities.retry import pause_before, try_again
 from activities.rulings import Rulings, risk_of
 from activities.spans import tool_span
 from activities.steps import CRASHED, Learned, ToolStep
+from activities.tokens import Tokens
 from activities.underway import Underway
 from activities.views import Views
 from eventlog.events import (
     AnyEvent,
-    ApprovalRequested,
+    ApprovalReused,
     PolicyDecided,
     SessionStarted,
     ToolExecutionCompleted,
@@ -35,7 +40,8 @@ from eventlog.log import EntryRejected, EventLog
 from eventlog.marks import Mark
 from policy.judge import AUTHOR
 from projections.session import SESSION, Session
-from projections.tool_calls import TOOL_CALLS, OpenCall, ToolCalls
+from projections.tool_calls import TOOL_CALLS, OpenCall, StandingGrant, ToolCalls
+from resilience.limits import Subject
 from tools.context import ToolContext
 from tools.toolbox import CHANGED, Failed, Planned, Question, Succeeded, Toolbox, ToolResult, Unplanned
 
@@ -60,6 +66,7 @@ class Attempt:
     author: Author
     seen: int
     """The position up to which the stream was read when the call was looked up."""
+    terms: SessionStarted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Found:
     terms: SessionStarted | None
     spent: Decimal | None
     """US dollars for the session's replies so far."""
+    standing: tuple[StandingGrant, ...] = ()
+    """The thread's approvals that cover calls to come."""
     seen: int = -1
     """The position up to which the stream was read."""
 
@@ -78,18 +87,30 @@ class Found:
 class ToolActivities:
     """Runs tools on behalf of threads."""
 
-    def __init__(self, log: EventLog, views: Views, toolbox: Toolbox, workspace: Path) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        views: Views,
+        toolbox: Toolbox,
+        workspace: Path,
+        tokens: Tokens,
+        admission: Admission | None = None,
+        purse: Purse | None = None,
+    ) -> None:
+        self._leaves = Leaves(toolbox, tokens)
         self._journal = Journal(log, views)
+        self._purse = purse or Purse(self._journal, views, NO_PRICES)
         self._views = views
         self._toolbox = toolbox
         self._workspace = workspace
+        self._admission = admission or Admission()
         self._underway = Underway()
-        self._rulings = Rulings()
+        self._rulings = Rulings(self._purse.price_of)
 
     @activity.defn
     async def run_tool(self, step: ToolStep) -> Learned:
         """Bring the call to its outcome, or to the question a person must answer first."""
-        async with attempting() as pulse:
+        with attempting() as pulse:
             key = (step.stream, step.step, step.call)
             return await self._underway.bring_to_end(key, partial(self._run_tool, step, pulse))
 
@@ -108,9 +129,17 @@ class ToolActivities:
         if decided is not None and decided.decision == "deny":
             return await self._settle(step, _failed(call, Failed(DENIED, decided.reason)), found.author)
         question = self._asked(plan, decided, found)
-        if question is not None and call.approver is None:
-            return await self._question(step, call, plan, question, found.author)
-        return await self._execute(Attempt(step, call, plan, found.author, found.seen), pulse)
+        if question is not None:
+            asked = Asked(call, plan, question, decided, found.terms, found.standing)
+            cleared = await self._cleared(step, found, asked)
+            if isinstance(cleared, Learned):
+                return cleared
+            found, call = cleared, cleared.call
+        if plan.inquiry is not None:
+            return await self._settle(step, put(call, plan.inquiry), found.author, "inquired")
+        if rest := await self._admission.tool(_subject(step, call, found.author), _ticket(step)):
+            return Learned(rest=rest)
+        return await self._execute(Attempt(step, call, plan, found.author, found.seen, found.terms), pulse)
 
     async def _decide(self, step: ToolStep, found: Found, planned: Planned) -> tuple[Found, PolicyDecided | None]:
         """What the session's policy says, decided once and recorded before anything follows from it.
@@ -153,7 +182,8 @@ class ToolActivities:
             call = calls.open.get(step.call)
             if call is None or call.step != step.step:
                 return None
-            return Found(call, Author(calls.tenant, calls.principal, call.cause), calls.terms, calls.spent)
+            author = Author(calls.tenant, calls.principal, call.cause)
+            return Found(call, author, calls.terms, calls.spent, calls.standing)
 
         found = await self._views.read(TOOL_CALLS, step.stream, see, least=least)
         return None if found.value is None else replace(found.value, seen=found.position)
@@ -165,20 +195,22 @@ class ToolActivities:
             raise ApplicationError(f"no call {step.call!r} is open", type="NoSuchCall", non_retryable=True)
         return Learned(marks=(Mark.of(known.position, known.event),))
 
-    async def _question(
-        self, step: ToolStep, call: OpenCall, planned: Planned, question: Question, author: Author
-    ) -> Learned:
-        event = ApprovalRequested(
-            call_id=call.id,
-            tool_name=call.name,
-            arguments=planned.arguments,
-            digest=planned.digest,
-            question=question.text,
-            reason=question.reason,
-            risk=question.risk,
-            expires_at=datetime.now(UTC) + timedelta(seconds=call.approval_timeout),
-        )
-        return await self._settle(step, event, author, "asked")
+    async def _cleared(self, step: ToolStep, found: Found, asked: Asked) -> Found | Learned:
+        """The call as soon as nothing is missing for it to run; or that a person is asked, or cannot be."""
+        key = _key(step, "asked")
+        event_id = self._journal.id_of(step, key)
+        match self._leaves.needed(asked, event_id):
+            case None:
+                return found
+            case Failed() as failed:
+                return await self._settle(step, _failed(found.call, failed), found.author)
+            case needed:
+                written = await self._journal.settle(step, key, needed, found.author)
+        if not isinstance(written.event, ApprovalReused):
+            return Learned(marks=(written.mark,))
+        call = replace(found.call, cleared=True, digest=written.event.digest)
+        seen = written.position if written.position == found.seen + 1 else found.seen
+        return replace(found, call=call, author=found.author.because(event_id), seen=seen)
 
     async def _execute(self, attempt: Attempt, pulse: Pulse) -> Learned:
         """Intend, act, record; or, where an earlier attempt has acted perhaps, find out what is right now."""
@@ -188,19 +220,37 @@ class ToolActivities:
                 attempt.step, _failed(attempt.call, Failed("approval_mismatch", problem)), attempt.author
             )
         looked = time.monotonic()
+        held = await self._afford(attempt)
+        if isinstance(held, Learned):
+            return held
         intent = await self._intend(attempt)
         attempt = replace(attempt, author=attempt.author.because(intent.id))
         if not _is_next(intent, attempt):
             found = await self._look(attempt.step)
             if found is None:
+                await self._purse.never_happened(held)
                 return await (self._give_up(attempt) if intent.fresh else self._recall(attempt.step))
             if not intent.fresh:
                 _refuse_endless_crashes(found.call)
         if await self._is_too_late(attempt, intent, time.monotonic() - looked):
+            await self._purse.never_happened(held)
             return await self._give_up(attempt)
         began = time.monotonic()
         result = await self._act(attempt, intent, pulse)
+        await self._purse.ran(held)
         return await self._record(attempt, result, round((time.monotonic() - began) * 1000))
+
+    async def _afford(self, attempt: Attempt) -> Held | Learned | None:
+        """Set aside what the attempt costs; one that only finds out what became of an earlier one costs nothing."""
+        begun = attempt.call.intent is not None
+        if attempt.terms is None or (begun and attempt.planned.effect == "unsafe"):
+            return None
+        ahead: tuple[str, ...] = ()
+        if attempt.terms.limits.cost is not None:
+            see = partial(_ahead, attempt.call.id)
+            ahead = (await self._views.read(TOOL_CALLS, attempt.step.stream, see, least=attempt.seen)).value
+        wanted = (*ahead, attempt.planned.name)
+        return await self._purse.before_tool(attempt.step, attempt.terms, wanted, attempt.author, begun=begun)
 
     async def _intend(self, attempt: Attempt) -> Intent:
         event = ToolExecutionRequested(
@@ -209,6 +259,7 @@ class ToolActivities:
             arguments=attempt.planned.arguments,
             digest=attempt.planned.digest,
             effect=attempt.planned.effect,
+            cost_usd=self._purse.price_of(attempt.call.name),
         )
         return await self._journal.intend(attempt.step, _key(attempt.step, "intent"), event, attempt.author)
 
@@ -313,6 +364,22 @@ class ToolActivities:
         return Learned(marks=(written.mark,))
 
 
+def _subject(step: ToolStep, call: OpenCall, author: Author) -> Subject:
+    """The call, as far as limits are concerned."""
+    return Subject(author.tenant, step.thread_id, tool=call.name)
+
+
+def _ahead(call_id: str, calls: ToolCalls) -> tuple[str, ...]:
+    """The tools of the calls that stand before this one in its reply and are not begun: they may be about to."""
+    before = takewhile(lambda call: call.id != call_id, calls.open.values())
+    return tuple(call.name for call in before if call.intent is None)
+
+
+def _ticket(step: ToolStep) -> str:
+    """The call, as it stands in a queue."""
+    return f"{step.thread_id}/{step.step}/{step.call}"
+
+
 def _key(step: ToolStep, what: str) -> str:
     return f"call/{step.step}/{step.call}/{what}"
 
@@ -332,7 +399,9 @@ def _is_next(intent: Intent, attempt: Attempt) -> bool:
 def _changed_since_asked(attempt: Attempt) -> bool:
     """Whether an approval was given for other arguments than would be run, and not by the approver's own edit."""
     call = attempt.call
-    return call.approver is not None and call.edited is None and call.digest != attempt.planned.digest
+    allowed = call.ballot.digest if call.ballot.asked_at >= 0 else call.digest
+    before_digests_were_kept = call.edited is not None and allowed == call.ballot.asked_digest
+    return call.cleared and allowed != attempt.planned.digest and not before_digests_were_kept
 
 
 def _has_drifted(planned: Planned, terms: SessionStarted | None) -> bool:

@@ -157,7 +157,6 @@ def _bare_worker(client: Client, settings: Settings) -> Worker:
         task_queue=f"{settings.task_queue}-bare",
         workflows=[Bare, BareWait],
         activities=[ask, act],
-        workflow_runner=composition.sandbox(),
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=composition.STICKY,
     )

@@ -1,9 +1,10 @@
 """What the commands answer under `--json`: every key, in one place. Keys are added, never renamed or taken away.
 
     start, continue, show          ThreadReport  (start adds `existed`, show adds `timeline`)
-    approve, deny, pause, resume,  RequestReport
-    terminate, record
-    pending                        {"pending": [PendingApproval, …]}
+    answer, approve, deny, pause,  RequestReport
+    resume, terminate, record,
+    interrupt, steer, step, break
+    pending                        {"pending": [PendingQuestion, …]}
     list                           {"threads": [ThreadLine, …]}
     show --events                  {"thread_id": …, "events": [event, …]}
     watch                          one event a line as it happens, then a ThreadReport
@@ -37,7 +38,7 @@ from projections.session import Status
 
 
 @dataclass(frozen=True, slots=True)
-class PendingApproval:
+class PendingQuestion:
     """One question that waits for a person."""
 
     thread_id: str
@@ -47,8 +48,31 @@ class PendingApproval:
     """Exactly what will run if the answer is yes."""
     question: str
     reason: str
-    risk: str
-    expires_at: datetime
+    risk: str | None
+    """None where nothing is run."""
+    expires_at: datetime | None
+    """None where it waits for ever."""
+    kind: str
+    """approval; confirm, choose, input, upload or review; budget"""
+    tenant: str
+    position: int
+    """Of the event that says what is asked: an answer to anything else does nothing."""
+    inquiry: Mapping[str, Any] | None
+    """What kind of answer is expected, where it is neither leave nor a budget."""
+    quorum: int
+    """How many people must say yes."""
+    votes: tuple[str, ...]
+    """Who has said it."""
+    approvers: tuple[tuple[str, ...], ...]
+    """Patterns of the names of those who may answer: a person must fit one of each list; none: anyone."""
+    escalated: int
+    """How often nobody had answered in time, so that others were asked."""
+    edited_by: str | None
+    """Who put other arguments in the place of those that were asked about; they are those above."""
+    self_approval: bool
+    """Whether whoever started the thread may say yes."""
+    token: bool
+    """Whether an answer must show the question's token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +86,8 @@ class ThreadReport:
     mode: Mode
     started_at: datetime | None
     call_id: str | None
-    """The first call that waits for approval."""
-    pending: tuple[PendingApproval, ...]
+    """The first call that waits for a person."""
+    pending: tuple[PendingQuestion, ...]
     answer: str | None
     """The final answer of a task; the last reply of a chat."""
     result: Any
@@ -79,6 +103,10 @@ class ThreadReport:
     tokens: int
     cost_usd: float | None
     """None where some call's price is not known."""
+    stopped_at: str | None = None
+    """Where it was stopped, in words: by a breakpoint, after one step, or by an interruption."""
+    breakpoints: tuple[str, ...] = ()
+    """Those that are set, by id."""
 
     @property
     def ended(self) -> bool:
@@ -93,7 +121,7 @@ class ThreadReport:
                 return ExitCode.FAILED
             case "paused":
                 return ExitCode.WAITING
-            case "waiting" if self.pending:
+            case "waiting" if self.pending or self.stopped_at:
                 return ExitCode.WAITING
             case "waiting" if self.problem:
                 return ExitCode.FAILED
@@ -127,6 +155,8 @@ class ThreadLine:
     tenant: str
     pending: int
     """Questions that wait for a person."""
+    stopped_at: str | None = None
+    """Where it was stopped, in words: by a breakpoint, after one step, or by an interruption."""
 
 
 @dataclass(frozen=True, slots=True)

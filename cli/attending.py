@@ -42,7 +42,7 @@ def _settled(report: ThreadReport, *, patient: bool) -> bool:
     """Whether waiting longer is of no use, or not without a person."""
     if report.status == "running":
         return False
-    needs_person = bool(report.pending) or report.status == "paused"
+    needs_person = bool(report.pending) or report.status == "paused" or bool(report.stopped_at)
     return not (needs_person and patient)
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -95,24 +95,44 @@ def names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def limits(given: list[str] | None) -> "Limits":
-    """Limits written as `name=value`; `none` lifts one. Raises `BadUsage` that names the limits there are."""
+LIMITS = ("turns", "tool_calls", "tokens", "runtime", "cost")
+ONE_TOOL = "tools."
+"""Before the name of a tool whose calls are limited."""
+
+
+def limits(given: list[str] | None, **terms: object) -> "Limits":
+    """Limits written as `name=value`; `none` lifts one. Raises `BadUsage` that names the limits there are.
+
+    `terms` are the other fields of `Limits`: what happens there.
+    """
     from pydantic import ValidationError
 
-    from eventlog.terms import LimitName, Limits
+    from eventlog.terms import Limits
 
-    values: dict[str, object] = {}
+    values, tools = {}, {}
     for each in given or []:
-        name, equals, value = each.partition("=")
-        if not equals or name not in get_args(LimitName):
-            raise BadUsage(
-                f"--limit {each} is no limit", remedy=f"write name=value; names: {', '.join(get_args(LimitName))}"
-            )
-        values[name] = None if value.lower() == "none" else value
+        name, equals, value = each.rpartition("=")
+        if not equals or not (name in LIMITS or name.removeprefix(ONE_TOOL) not in ("", name)):
+            names = ", ".join((*LIMITS, f"{ONE_TOOL}NAME"))
+            raise BadUsage(f"--limit {each} is no limit", remedy=f"write name=value; names: {names}")
+        if name in LIMITS:
+            values[name] = None if value.lower() == "none" else value
+        else:
+            tools[name.removeprefix(ONE_TOOL)] = value
     try:
-        return Limits.model_validate(values)
+        return Limits.model_validate({**values, **({"tools": tools} if tools else {}), **terms})
     except ValidationError as error:
         raise BadUsage(f"--limit: {mistakes(error)}") from error
+
+
+def at_the_limit(
+    what: str, degrade_to: str | None, warn_at: tuple[str, ...] | None, raised_by: tuple[str, ...] | None
+) -> dict[str, object]:
+    """What happens at limits, as far as something was said of it; raises `BadUsage`."""
+    if (what == "degrade") != (degrade_to is not None):
+        raise BadUsage("--at-limit degrade and --degrade-to MODEL belong together")
+    given = {"at_limit": what, "degrade_to": degrade_to, "warn_at": warn_at, "raised_by": raised_by}
+    return {name: value for name, value in given.items() if value}
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -100,8 +100,9 @@ async def view(
     from cli.given import thread_id
     from cli.pages import state_page
     from cli.views import shown, view_of
+    from projections.fold import Projection
 
-    found = view_of(name, load_extensions(run.settings).others)
+    found = view_of(name, load_extensions(run.settings).of(Projection))
     async with run.threads() as threads:
         id_ = thread_id(thread)
         seen = await threads.view(id_, found, at)

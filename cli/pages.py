@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli.answers import PendingApproval, PromptReport, RequestReport, ThreadLine, ThreadReport
+from cli.answers import PromptReport, RequestReport, ThreadLine, ThreadReport
 from cli.output import Output, as_json
+from cli.question_pages import question_text
 from cli.visible import one_line, visible
 from projections.session import Status
 from projections.timeline import Line
@@ -26,7 +27,16 @@ STYLES: Mapping[Status, str] = {
     "terminated": "red",
 }
 _LOUD = frozenset({"LLMCallFailed", "ToolExecutionFailed", "ToolExecutionOutcomeUnknown", "ErrorOccurred"})
-_ASKING = frozenset({"ApprovalRequested", "BudgetExceeded", "ApprovalExpired", "ApprovalDenied"})
+_ASKING = frozenset(
+    {
+        "ApprovalRequested",
+        "ApprovalDenied",
+        "ApprovalExpired",
+        "BreakpointReached",
+        "BudgetExceeded",
+        "SessionInterrupted",
+    }
+)
 
 
 def plain(page: Console, text: str, style: str | None = None) -> None:
@@ -122,40 +132,17 @@ def _since(time: timedelta) -> str:
 # -- questions and requests ------------------------------------------------------------------------
 
 
-def pending_page(page: Console, questions: Sequence[PendingApproval]) -> None:
-    """What waits for a person."""
-    if not questions:
-        plain(page, "nothing waits for approval", "dim")
-    for question in questions:
-        page.print(question_text(question), soft_wrap=True)
-
-
 def needs(report: ThreadReport) -> dict[str, Text]:
     """What a person can do for the thread, each in words and under a key of its own."""
     found = {question.call_id: question_text(question) for question in report.pending}
     if report.status == "paused":
-        found["paused"] = Text(f"it is paused; let it go on: perdure resume {report.thread_id}", style="yellow")
+        where = f", {report.stopped_at}" if report.stopped_at else ""
+        goes_on = f"it is paused{where}; let it go on: perdure resume {report.thread_id}"
+        found[f"paused{where}"] = Text(visible(goes_on), style="yellow")
+    elif report.stopped_at:
+        goes_on = f"it was interrupted; say something, or let it go on: perdure resume {report.thread_id}"
+        found["interrupted"] = Text(goes_on, style="yellow")
     return found
-
-
-def question_text(question: PendingApproval) -> Text:
-    """One question, whole: what would be done, exactly, and how to answer."""
-    return Text("\n").join(
-        [
-            Text(),
-            Text(visible(question.question), style="bold yellow"),
-            Text(visible(f"  {question.reason}")),
-            Text(f"  risk {question.risk}, expires {_moment(question.expires_at)}", style="dim"),
-            Text(visible(f"  {question.tool} {_arguments(question.arguments)}")),
-            Text(f"  perdure approve {question.thread_id} {question.call_id}"),
-            Text(f"  perdure deny {question.thread_id} {question.call_id} --reason '…'"),
-        ]
-    )
-
-
-def _arguments(arguments: Mapping[str, Any]) -> str:
-    """Exactly what would run, indented."""
-    return json.dumps(arguments, ensure_ascii=False, indent=2).replace("\n", "\n  ")
 
 
 def request_page(page: Console, report: RequestReport) -> None:
@@ -177,13 +164,18 @@ def list_page(page: Console, lines: Sequence[ThreadLine]) -> None:
     for line in lines:
         table.add_row(
             Text(visible(line.thread_id)),
-            Text(line.status, style=STYLES[line.status]),
+            Text(_status(line), style=STYLES[line.status]),
             str(line.pending or ""),
             _moment(line.started_at),
             _moment(line.closed_at),
             Text(visible(line.tenant)),
         )
     page.print(table)
+
+
+def _status(line: ThreadLine) -> str:
+    """The status, with where the thread is stopped."""
+    return visible(f"{line.status}, {line.stopped_at}" if line.stopped_at else line.status)
 
 
 def _table(*columns: str) -> Table:

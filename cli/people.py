@@ -1,16 +1,13 @@
 """What people do to threads: approve, deny, pause, resume, terminate, and see what waits for them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.command import Invocation, command
 from cli.errors import BadUsage
 from cli.given import Reason, Signal, Thread
-
-if TYPE_CHECKING:
-    from cli.threads import Threads, Wish
-    from eventlog.streams import ThreadId
+from cli.telling import tell
 
 PANEL = "People"
 
@@ -23,6 +20,21 @@ Call = Annotated[
     ),
 ]
 
+Seen = Annotated[
+    int | None,
+    typer.Option(
+        "--position",
+        min=0,
+        metavar="N",
+        help="Where what you answer stands, as perdure pending shows it: needed where the arguments were changed.",
+        show_default=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="TOKEN", help="The question's token, where it wants one.", show_default=False),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
@@ -33,10 +45,12 @@ def register(app: typer.Typer) -> None:
             "perdure approve report-42",
             "perdure approve report-42 toolu_01A --comment 'looks right'",
             """perdure approve report-42 --edit '{"path": "report.md", "content": "…"}'""",
+            "perdure approve report-42 --remember tool",
+            "perdure approve -i",
         ],
     )(approve)
     command(app, panel=PANEL, examples=["perdure deny report-42 --reason 'write it to docs/ instead'"])(deny)
-    command(app, panel=PANEL, examples=["perdure pending", "perdure pending report-42 --json"])(pending)
+    command(app, panel=PANEL, examples=["perdure token report-42", "perdure token report-42 toolu_01A --json"])(token)
     command(app, panel=PANEL, examples=["perdure pause report-42 --reason 'back on Monday'"])(pause)
     command(app, panel=PANEL, examples=["perdure resume report-42"])(resume)
     command(app, panel=PANEL, examples=["perdure terminate report-42 --reason 'no longer needed'"])(terminate)
@@ -49,8 +63,12 @@ def register(app: typer.Typer) -> None:
 
 async def approve(
     run: Invocation,
-    thread: Thread,
+    thread: Annotated[
+        str | None,
+        typer.Argument(metavar="THREAD", help="The thread's id; with -i, all of them.", show_default=False),
+    ] = None,
     call: Call = None,
+    *,
     edit: Annotated[
         str | None,
         typer.Option("--edit", metavar="JSON", help="Run it with these arguments instead.", show_default=False),
@@ -58,9 +76,29 @@ async def approve(
     comment: Annotated[
         str | None, typer.Option("--comment", metavar="TEXT", help="Kept with the approval.", show_default=False)
     ] = None,
+    remember: Annotated[
+        str | None,
+        typer.Option(
+            "--remember",
+            metavar="WHAT",
+            help="From now on allow, in this thread: tool, every call of the tool; arguments, the very same.",
+            show_default=False,
+        ),
+    ] = None,
+    position: Seen = None,
+    token: Token = None,
     signal: Signal = False,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Walk through all questions that you may answer.", show_default=False),
+    ] = False,
 ) -> None:
     """Allow one tool call, once, with exactly the arguments that were asked about."""
+    if interactive:
+        await _walk(run, thread)
+        return
+    if thread is None:
+        raise BadUsage("say which thread", remedy="as in perdure approve report-42, or walk through all with -i")
     from cli.given import json_object, made, thread_id
     from projections.requests import Approve
 
@@ -68,10 +106,22 @@ async def approve(
     async with run.threads() as threads:
         id_ = thread_id(thread)
         call_id = await threads.call(id_, call)
-        request = made(
-            Approve, call_id=call_id, approver=run.settings.principal, comment=comment, edited_arguments=edited
-        )
-        await _tell(run, threads, id_, request, signal=signal)
+        if position is None and edited is None:
+            position = await threads.asked_at(id_, call_id)
+        given = {"comment": comment, "edited_arguments": edited, "remember": remember, "position": position}
+        request = made(Approve, call_id=call_id, approver=run.settings.principal, token=token, **given)
+        await tell(run, threads, id_, request, signal=signal)
+
+
+async def _walk(run: Invocation, thread: str | None) -> None:
+    """Show everything that waits for this person, one after another, and take their answers."""
+    from cli.inbox import waiting
+    from cli.walk import walk
+
+    if run.output.json:
+        raise BadUsage("-i is for people", remedy="scripts use perdure pending --json, then approve, deny and answer")
+    async with run.threads() as threads:
+        await walk(run, threads, await waiting(threads, thread, name=run.settings.principal))
 
 
 async def deny(
@@ -79,6 +129,8 @@ async def deny(
     thread: Thread,
     call: Call = None,
     reason: Reason = None,
+    position: Seen = None,
+    token: Token = None,
     signal: Signal = False,
 ) -> None:
     """Forbid one tool call. The model reads the reason, and goes on without."""
@@ -90,23 +142,28 @@ async def deny(
     async with run.threads() as threads:
         id_ = thread_id(thread)
         call_id = await threads.call(id_, call)
-        request = made(Deny, call_id=call_id, approver=run.settings.principal, reason=reason)
-        await _tell(run, threads, id_, request, signal=signal)
+        answer = {"approver": run.settings.principal, "reason": reason, "position": position, "token": token}
+        request = made(Deny, call_id=call_id, **answer)
+        await tell(run, threads, id_, request, signal=signal)
 
 
-async def pending(
-    run: Invocation,
-    thread: Annotated[
-        str | None, typer.Argument(metavar="THREAD", help="Only this thread's.", show_default=False)
-    ] = None,
-) -> None:
-    """Show what waits for approval, with the exact arguments."""
+async def token(run: Invocation, thread: Thread, call: Call = None) -> None:
+    """Print the token that an answer must show, where a question wants one. It takes the key it is made of."""
+    from activities.tokens import Tokens
     from cli.given import thread_id
-    from cli.pages import pending_page
 
+    tokens = Tokens(run.settings.approval_key)
     async with run.threads() as threads:
-        found = await threads.pending(None if thread is None else thread_id(thread))
-    run.output.answer({"pending": found}, lambda page: pending_page(page, found))
+        id_ = thread_id(thread)
+        call_id = await threads.call(id_, call)
+        asked = await threads.question_id(id_, call_id)
+    if asked is None:
+        raise BadUsage(f"no question about {call_id} wants a token now", remedy="`perdure pending` shows what waits")
+    made = tokens.token_of(asked)
+    if made is None:
+        raise BadUsage("there is no key to make it of", remedy="set PERDURE_APPROVAL_KEY as the worker has it")
+    answer = {"thread_id": id_, "call_id": call_id, "token": made}
+    run.output.answer(answer, lambda page: page.print(made, highlight=False, markup=False, soft_wrap=True))
 
 
 async def pause(run: Invocation, thread: Thread, reason: Reason = None, signal: Signal = False) -> None:
@@ -116,7 +173,7 @@ async def pause(run: Invocation, thread: Thread, reason: Reason = None, signal: 
 
     async with run.threads() as threads:
         request = made(Pause, by=run.settings.principal, reason=reason)
-        await _tell(run, threads, thread_id(thread), request, signal=signal)
+        await tell(run, threads, thread_id(thread), request, signal=signal)
 
 
 async def resume(run: Invocation, thread: Thread, signal: Signal = False) -> None:
@@ -125,7 +182,7 @@ async def resume(run: Invocation, thread: Thread, signal: Signal = False) -> Non
     from projections.requests import Resume
 
     async with run.threads() as threads:
-        await _tell(run, threads, thread_id(thread), made(Resume, by=run.settings.principal), signal=signal)
+        await tell(run, threads, thread_id(thread), made(Resume, by=run.settings.principal), signal=signal)
 
 
 async def terminate(run: Invocation, thread: Thread, reason: Reason = None, signal: Signal = False) -> None:
@@ -135,7 +192,7 @@ async def terminate(run: Invocation, thread: Thread, reason: Reason = None, sign
 
     async with run.threads() as threads:
         request = made(Terminate, by=run.settings.principal, reason=reason)
-        await _tell(run, threads, thread_id(thread), request, signal=signal)
+        await tell(run, threads, thread_id(thread), request, signal=signal)
 
 
 async def record(
@@ -160,21 +217,4 @@ async def record(
     given = json_object("--data", text_or_file("--data", data))
     async with run.threads() as threads:
         request = made(Record, type=name, data=given, version=version, by=run.settings.principal)
-        await _tell(run, threads, thread_id(thread), request, signal=signal)
-
-
-async def _tell(run: Invocation, threads: "Threads", thread: "ThreadId", request: "Wish", *, signal: bool) -> None:
-    """Send a request and say what became of it."""
-    from cli.answers import RequestReport
-    from cli.pages import request_page
-
-    position = await threads.ask(thread, request, signal=signal)
-    report = RequestReport(
-        thread_id=thread,
-        request=request.request,
-        call_id=getattr(request, "call_id", None),
-        sent="signal" if signal else "update",
-        position=position,
-        status=(await threads.report(thread)).status,
-    )
-    run.output.answer(report, lambda page: request_page(page, report))
+        await tell(run, threads, thread_id(thread), request, signal=signal)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from cli.answers import PendingApproval, ThreadReport
-from eventlog.events import ApprovalRequested, LLMResponseReceived, UnknownEvent
+from cli.answers import ThreadReport
+from cli.questions import question_of
+from eventlog.events import LLMResponseReceived, UnknownEvent
 from eventlog.log import EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
 from projections.session import Session, Status
@@ -58,7 +59,7 @@ class Reading:
     def report(self) -> ThreadReport:
         """Where the thread stands by its stream."""
         summary, session, ended = self.summary, self.session, self.summary.ended
-        pending = tuple(_pending(self.thread, each.asked) for each in summary.pending)
+        pending = tuple(question_of(session, each) for each in summary.pending)
         usage = summary.usage
         return ThreadReport(
             thread_id=self.thread,
@@ -77,6 +78,8 @@ class Reading:
             tool_calls=session.tool_calls,
             tokens=session.tokens,
             cost_usd=None if usage.unpriced else float(usage.cost),
+            stopped_at=session.stopped_at or None,
+            breakpoints=tuple(session.steering.breakpoints),
         )
 
 
@@ -84,19 +87,6 @@ def _status(session: Session) -> Status:
     """The session in one word; one that is about to end waits for nobody any more."""
     ending = session.completed is None and (session.terminating or session.exceeded)
     return "running" if ending else session.status
-
-
-def _pending(thread: ThreadId, asked: ApprovalRequested) -> PendingApproval:
-    return PendingApproval(
-        thread_id=thread,
-        call_id=asked.call_id,
-        tool=asked.tool_name,
-        arguments=asked.arguments,
-        question=asked.question,
-        reason=asked.reason,
-        risk=asked.risk,
-        expires_at=asked.expires_at,
-    )
 
 
 def closed_from_outside(report: ThreadReport, status: Literal["failed", "terminated"], why: str) -> ThreadReport:

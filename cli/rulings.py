@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from eventlog.approval_terms import ApprovalTerms
     from policy.cases import Tried
     from policy.files import Policies
     from policy.judge import Finding, Verdict
@@ -23,6 +24,7 @@ def verdict_json(verdict: "Verdict") -> dict[str, object]:
         "layer": verdict.layer,
         "rule": verdict.rule,
         "reason": verdict.reason,
+        "approval": verdict.approval.model_dump(mode="json") if verdict.decision == "ask" else None,
     }
 
 
@@ -56,8 +58,16 @@ def check_page(page: "Console", verdict: "Verdict", findings: "Sequence[Finding]
     page.print(
         f"[{STYLES[verdict.decision]}]{verdict.decision}[/] by {_plain(who)}: {_plain(verdict.reason)}", soft_wrap=True
     )
+    if verdict.decision == "ask":
+        page.print(f"  asked of {_plain(_asked(verdict.approval))}", soft_wrap=True, highlight=False)
     for each in findings:
         _draw_finding(page, each)
+
+
+def _asked(terms: "ApprovalTerms") -> str:
+    from policy.approval import in_words
+
+    return in_words(terms) or "anyone, once"
 
 
 def _draw_finding(page: "Console", finding: "Finding") -> None:
@@ -91,8 +101,9 @@ def policy_page(page: "Console", policy: "Policy") -> None:
         if layer.allowed_models:
             page.print(f"  only the models {', '.join(layer.allowed_models)}", markup=False, highlight=False)
         for rule in layer.rules:
-            said = rule.model_dump(mode="json", exclude_none=True, exclude={"id", "decision", "reason"})
+            said = rule.model_dump(mode="json", exclude_none=True, exclude={"id", "decision", "reason", "approval"})
             what = "; ".join(f"{name} {_short(value)}" for name, value in said.items()) or "every call"
+            what += f"; asked of {_asked(rule.terms)}" if rule.approval is not None else ""
             line = f"  [{STYLES[rule.decision]}]{rule.decision:<6}[/]{_plain(rule.id)}: {_plain(what)}"
             page.print(line, highlight=False, soft_wrap=True)
         page.print(f"  [{STYLES[layer.default]}]{layer.default:<6}[/]what no rule matches", highlight=False)

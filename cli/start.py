@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 PANEL = "Threads"
 
 
+class AtLimit(StrEnum):
+    """What happens at a limit."""
+
+    end = "end"
+    ask = "ask"
+    degrade = "degrade"
+
+
 class Mode(StrEnum):
     """How a thread ends."""
 
@@ -74,11 +82,35 @@ async def start(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="turns, tool_calls, tokens or runtime (seconds); none lifts it. Can be repeated.",
+            help="turns, tool_calls, tokens, runtime (seconds), cost (US dollars) or tools.NAME; none lifts it. "
+            "Can be repeated.",
             show_default=False,
         ),
     ] = None,
+    at_limit: Annotated[
+        AtLimit, typer.Option(help="There it ends, or a person is asked for more, or a cheaper model goes on.")
+    ] = AtLimit.end,
+    degrade_to: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The cheaper model.", show_default=False)
+    ] = None,
+    warn_at: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Parts of the limits that are told of: 0.5,0.8.", show_default=False),
+    ] = None,
+    raised_by: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Who may raise the limits: names, or patterns of names.", show_default=False),
+    ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The model to ask.", show_default=False)] = None,
+    fallback_models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Models that stand in while the first cannot be asked; '' for none. "
+            "Not given: PERDURE_FALLBACK_MODELS.",
+            show_default=False,
+        ),
+    ] = None,
     result_schema: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A JSON Schema the final answer must fit.", show_default=False),
@@ -87,9 +119,21 @@ async def start(
         str | None,
         typer.Option(metavar="TIME", help="A chat nobody speaks to ends after this: 90s, 15m, 8h.", show_default=False),
     ] = None,
+    review: Annotated[
+        bool,
+        typer.Option("--review", help="A person must accept the final answer before it is used.", show_default=False),
+    ] = False,
     approval_timeout: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="A question nobody answers expires after this.", show_default="7d"),
+    ] = None,
+    approval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="""How its questions are answered, as in '{"quorum": 2, "approvers": ["ana", "b*"]}'.""",
+            show_default=False,
+        ),
     ] = None,
     tenant: Annotated[
         str | None, typer.Option(metavar="NAME", help="On whose behalf the agent acts.", show_default=False)
@@ -100,11 +144,21 @@ async def start(
             metavar="A,B", help="Named policies, laid over those that are always in force.", show_default=False
         ),
     ] = None,
+    breakpoints: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--break",
+            metavar="WHERE",
+            help="Stop there, every time: before:step, after:step, before:TOOL, after:TOOL. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     wait: Wait = False,
 ) -> ExitCode:
     """Begin a thread with a message. Prints its id; with --wait, its answer."""
-    from cli.given import json_file, limits, names, seconds, text_or_file, thread_id
+    from cli.given import at_the_limit, json_file, json_object, limits, names, seconds, text_or_file, thread_id
     from cli.given import message as message_of
+    from cli.steering import breakpoint_of
     from eventlog.ids import new_thread_id
 
     id_ = thread_id(thread) if thread is not None else new_thread_id()
@@ -113,12 +167,16 @@ async def start(
         "mode": mode.value,
         "tools": names(tools),
         "system": text_or_file("--system", system),
-        "limits": limits(limit),
+        "limits": limits(limit, **at_the_limit(at_limit.value, degrade_to, names(warn_at), names(raised_by))),
         "result_schema": json_file("--result-schema", result_schema),
         "idle_timeout": seconds("--idle-timeout", idle_timeout),
+        "review": review or None,
         "approval_timeout": seconds("--approval-timeout", approval_timeout),
+        "approval": json_object("--approval", approval),
         "tenant": tenant,
         "policy": names(policy),
+        "fallback_models": names(fallback_models),
+        "breakpoints": [breakpoint_of(where) for where in breakpoints] if breakpoints else None,
     }
     request = _request(run.settings, model, {name: value for name, value in given.items() if value is not None})
     async with run.threads() as threads:

@@ -11,10 +11,14 @@ from typing import Any
 
 import worker as worker_module
 from bootstrap import connect_temporal, open_mcp
+from cli.budgets_check import budgets_check
+from cli.circuits import resilience
 from cli.command import Invocation
 from cli.connection import places
 from cli.errors import ClientError
 from cli.keeper import WorkerKeeper
+from cli.ledger_check import ledger_check
+from cli.notices import notices
 from cli.pages import addresses_page
 from cli.temporal import NoSuchWorkflow, count_workers
 from settings import Settings
@@ -121,7 +125,15 @@ async def _stop_with_parent() -> None:
 
 async def examine(settings: Settings) -> dict[str, Any]:
     """Every part of the system, and the settings."""
-    found = [*await checks(options_of(settings)), *await _mcp(settings), await _worker(settings)]
+    found = [
+        *await checks(options_of(settings)),
+        *await _mcp(settings),
+        *await resilience(settings),
+        *await notices(settings),
+        await ledger_check(settings),
+        *await budgets_check(settings),
+        await _worker(settings),
+    ]
     return {
         **_addresses(settings, await running(settings.home)),
         "ok": all(check.ok for check in found),

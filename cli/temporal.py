@@ -1,5 +1,6 @@
 """Temporal, as the client meets it: its failures in the words of `errors.py`, and who works on a task queue."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,6 +9,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, RPCTimeoutOrCancelledError
+from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.errors import TemporalUnreachable
@@ -19,6 +21,18 @@ _UNSTICK = (
     "the thread's worker fails at it: its log and the Web UI say why; "
     "run the version of Perdure that the thread was begun with, or end it: temporal workflow terminate -w THREAD"
 )
+
+
+LONGEST_KEY = 64
+"""Bytes of a fairness key, as Temporal takes them."""
+
+
+def on_behalf_of(tenant: str) -> Priority:
+    """What lets Temporal be fair between tenants, where its server is set to be; activities take it over."""
+    written = tenant.encode("utf-8", "replace")
+    return Priority(
+        fairness_key=hashlib.sha256(written).hexdigest() if len(written) > LONGEST_KEY else written.decode()
+    )
 
 
 class NoSuchWorkflow(LookupError):

@@ -1,10 +1,11 @@
 """The programmatic client: everything that can be asked of threads. The commands only render what it answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 from temporalio.client import (
     Client,
@@ -16,16 +17,34 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from cli.abbreviation import meant
-from cli.answers import PendingApproval, ThreadLine, ThreadReport
+from cli.answers import PendingQuestion, ThreadLine, ThreadReport
 from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.following import Progress, closed, follow, without_end
+from cli.questions import APPROVAL
 from cli.reading import Headline, Reading, no_headline
-from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, temporal
+from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, on_behalf_of, temporal
 from cli.visibility import CLOSED_OTHERWISE, listed, logged, waiting
+from eventlog.events import ApprovalEscalated, ApprovalRequested
 from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
 from projections.fold import Projection
-from projections.requests import Approve, Deny, Pause, Record, Resume, Say, StartSession, Terminate
+from projections.requests import (
+    Answer,
+    Approve,
+    ClearBreakpoint,
+    Deny,
+    Interrupt,
+    Pause,
+    RaiseBudget,
+    Record,
+    Resume,
+    Say,
+    SetBreakpoint,
+    StartSession,
+    Steer,
+    StepOnce,
+    Terminate,
+)
 from projections.session import Session, Status
 
 WORKFLOW = "Agent"
@@ -37,7 +56,8 @@ SEARCH_TIMEOUT = 5.0
 """Seconds a list may spend in the log, looking for threads that Temporal has forgotten."""
 
 S = TypeVar("S")
-Wish: TypeAlias = Say | Approve | Deny | Pause | Resume | Terminate | Record
+Steering: TypeAlias = Interrupt | Steer | StepOnce | SetBreakpoint | ClearBreakpoint
+Wish: TypeAlias = Say | Answer | Approve | Deny | Pause | Resume | Terminate | Record | RaiseBudget | Steering
 
 
 class Place(Protocol):
@@ -91,6 +111,7 @@ class Threads:
                     # Not USE_EXISTING, which is as idempotent but does not tell that nothing was started.
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    priority=on_behalf_of(request.tenant),
                     rpc_timeout=RPC_TIMEOUT,
                 )
             except WorkflowAlreadyStartedError:
@@ -118,6 +139,10 @@ class Threads:
 
     async def deny(self, thread: ThreadId, request: Deny, *, signal: bool = False) -> int | None:
         """Forbid one call."""
+        return await self.ask(thread, request, signal=signal)
+
+    async def answer(self, thread: ThreadId, request: Answer, *, signal: bool = False) -> int | None:
+        """Answer a question, once."""
         return await self.ask(thread, request, signal=signal)
 
     async def pause(self, thread: ThreadId, request: Pause, *, signal: bool = False) -> int | None:
@@ -199,20 +224,42 @@ class Threads:
                 return without_end(reading, await closed(self._client, reading.thread))
         return report
 
-    async def pending(self, thread: ThreadId | None = None) -> list[PendingApproval]:
+    async def pending(self, thread: ThreadId | None = None) -> list[PendingQuestion]:
         """The questions that wait for a person, in one thread or in all."""
         threads = await waiting(self._client) if thread is None else [thread]
         return [question for each in threads for question in (await self.read(each)).report().pending]
 
-    async def call(self, thread: ThreadId, abbreviation: str | None) -> str:
-        """The id of the call meant: abbreviated or, where just one waits, left out."""
+    async def question(self, thread: ThreadId, abbreviation: str | None, kinds: Collection[str]) -> PendingQuestion:
+        """The question that is meant, of these kinds: by its call, abbreviated or, where just one waits, left out."""
         reading = await self.read(thread)
-        ids = [question.call_id for question in reading.report().pending]
+        if reading.session.completed is not None:
+            raise _ended(thread, reading.session.completed)
+        waiting = {each.call_id: each for each in reading.report().pending if each.kind in kinds}
+        return waiting[meant(thread, abbreviation, tuple(waiting))]
+
+    async def call(self, thread: ThreadId, abbreviation: str | None) -> str:
+        """The id of the call meant that waits for leave: abbreviated or, where just one waits, left out."""
+        reading = await self.read(thread)
+        ids = [question.call_id for question in reading.report().pending if question.kind == APPROVAL]
         if abbreviation is not None and abbreviation in reading.calls:
             return abbreviation
         if reading.session.completed is not None:
             raise _ended(thread, reading.session.completed)
         return meant(thread, abbreviation, ids)
+
+    async def asked_at(self, thread: ThreadId, call: str) -> int | None:
+        """The position of the question about a call as it was asked first; None where it does not wait."""
+        pending = (await self.session(thread)).pending.get(call)
+        return pending.ballot.asked_at if pending is not None and pending.state == "asked" else None
+
+    async def question_id(self, thread: ThreadId, call: str) -> UUID | None:
+        """The id of the event that asks about a call now, where its answer must show a token."""
+        question: UUID | None = None
+        async for recorded in self.events(thread):
+            if isinstance(recorded.event, ApprovalRequested | ApprovalEscalated) and recorded.event.call_id == call:
+                question = recorded.id if recorded.event.token_sha256 is not None else None
+        pending = (await self.session(thread)).pending.get(call)
+        return question if pending is not None and pending.state == "asked" else None
 
     async def events(self, thread: ThreadId, at: int | None = None) -> AsyncGenerator[Recorded]:
         """Everything that happened, in order, up to and including position `at`."""

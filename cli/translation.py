@@ -10,6 +10,7 @@ from eventlog.log import LogError, LogMisconfigured, LogUnavailable
 from eventlog.releases import NotASchema
 from eventlog.streams import InvalidName
 from llm.errors import ModelRefusesRequest
+from policy.mistakes import InvalidFile
 from stack.errors import StackError
 from tools.errors import InvalidServers, ToolError
 
@@ -47,6 +48,8 @@ def translated(error: Exception) -> ClientError | None:
             return BadUsage(
                 str(error), kind="plugin", remedy="correct the event's class: it must read what was written"
             )
+        case InvalidFile():
+            return BadUsage(str(error), kind="file", remedy="correct the file: each line begins with the place")
         case InvalidServers():
             return BadUsage(str(error), kind="mcp", remedy="correct the file that PERDURE_MCP names")
         case ToolError():

@@ -15,6 +15,8 @@ from projections.session import Session, Status, evolve
 STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
 TENANT = SearchAttributeKey.for_keyword("PerdureTenant")
 PENDING = SearchAttributeKey.for_int("PerdurePending")
+STOP = "PerdureStop"
+"""The memo that says where a thread was stopped."""
 
 _OURS = "WorkflowType = 'Agent' AND ExecutionStatus != 'ContinuedAsNew'"
 _PAGE = 100
@@ -33,7 +35,7 @@ async def listed(client: Client, status: Status | None, tenant: str | None) -> A
     seen: set[str] = set()
     with temporal(client):
         async for execution in client.list_workflows(_query(status, tenant), page_size=_PAGE, rpc_timeout=RPC_TIMEOUT):
-            line = _line(execution)
+            line = await _line(execution)
             if execution.id not in seen and status in {None, line.status}:
                 yield line
             seen.add(execution.id)
@@ -56,7 +58,7 @@ def _query(status: Status | None, tenant: str | None) -> str:
     return query
 
 
-def _line(execution: WorkflowExecution) -> ThreadLine:
+async def _line(execution: WorkflowExecution) -> ThreadLine:
     attributes = execution.typed_search_attributes
     return ThreadLine(
         thread_id=execution.id,
@@ -65,6 +67,7 @@ def _line(execution: WorkflowExecution) -> ThreadLine:
         closed_at=execution.close_time,
         tenant=attributes.get(TENANT) or "default",
         pending=(attributes.get(PENDING) or 0) if execution.close_time is None else 0,
+        stopped_at=await execution.memo_value(STOP, None) if execution.close_time is None else None,
     )
 
 
@@ -99,4 +102,5 @@ def _from_log(thread: str, session: Session) -> ThreadLine:
         closed_at=None,
         tenant=session.tenant,
         pending=len(session.waiting_for_answer),
+        stopped_at=session.stopped_at or None,
     )

@@ -32,6 +32,8 @@ class PostgresEventLog:
 
     def __init__(self, statements: Statements, appender: Appender, overflow: Overflow) -> None:
         self._statements = statements
+        self.statements = statements
+        """For adapters of our other tables, which share the log's connections."""
         self._appender = appender
         self._overflow = overflow
         self.snapshots = PostgresSnapshots(statements)

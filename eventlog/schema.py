@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+import eventlog.approval_terms
 import eventlog.events
 import eventlog.terms
 import llm.messages
@@ -98,5 +99,10 @@ def _parts(module: Any) -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
-_PARTS: Mapping[str, type[BaseModel]] = {**_parts(llm.messages), **_parts(eventlog.terms), **_parts(eventlog.events)}
+_PARTS: Mapping[str, type[BaseModel]] = {
+    **_parts(llm.messages),
+    **_parts(eventlog.approval_terms),
+    **_parts(eventlog.terms),
+    **_parts(eventlog.events),
+}
 """The classes events are made of, by name."""

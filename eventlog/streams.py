@@ -16,8 +16,12 @@ Category = NewType("Category", str)
 
 AGENT = Category("agent:v1")
 """The category in which every thread's stream stands."""
+ALERT = Category("alert:v1")
+"""The category of what the ledger gave the alarm about, a stream for each alert; see `ledger/alerts.py`."""
+DEAD_LETTER = Category("deadLetter:v1")
+"""The category of what could not be delivered or dealt with, a stream each; see `eventlog/dead_letters.py`."""
 
-_CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_CATEGORY = re.compile(r"[a-z][A-Za-z0-9_]{0,99}")
 _VERSION = re.compile(r"v[0-9]{1,9}")
 _THREAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*")
 _LONGEST_THREAD = 200
@@ -58,7 +62,7 @@ def build_stream_name(category: str, version: str, thread: str) -> StreamName:
     """`{category}:{version}-{thread}`, each part checked."""
     if not _CATEGORY.fullmatch(category):
         raise InvalidName(
-            f"{category!r} cannot be a category: use up to 100 lower-case letters, digits and _, no '-' or ':'"
+            f"{category!r} cannot be a category: use up to 100 letters, digits and _, the first a lower-case letter"
         )
     if not _VERSION.fullmatch(version):
         raise InvalidName(f"{version!r} cannot be a category's version: write v and a number, as in v1")

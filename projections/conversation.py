@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
 
-from eventlog.events import ApprovalGranted, LLMResponseReceived, UserMessageAdded
+from eventlog.events import ApprovalGranted, ApprovalVoted, HumanInputProvided, LLMResponseReceived, UserMessageAdded
 from llm.messages import Block, Role, text_block, text_of
 from projections.session import CUT_OFF
 from projections.tool_results import CUT_OFF_CALL, ToolOutcome, failed_result, is_sendable, result_of, words
@@ -18,6 +18,7 @@ BROKEN_OFF = "Your reply was cut off because it was too long. Go on exactly wher
 THOUGHT_TOO_LONG = "Your reply was cut off before you said anything. Think less, or do it in smaller steps."
 SAID_NOTHING = "Your reply was empty. Go on with the task, or give your final answer."
 GO_ON = "Go on."
+SAID_NO = "It is to be made anew."
 
 LONGEST_NAME = 64
 """Characters of a tool's name, as the provider counts them."""
@@ -55,7 +56,17 @@ class Reply:
     before: str
     """The text it continues, where the reply before it broke off."""
     outcomes: dict[str, ToolOutcome] = field(default_factory=dict)
-    edits: dict[str, ApprovalGranted] = field(default_factory=dict)
+    edits: dict[str, ApprovalGranted | ApprovalVoted] = field(default_factory=dict)
+    notice: str = ""
+    """What the model reads after the results, besides."""
+    model: str = ""
+    """Whose reply it is: the name by which the model was asked."""
+
+    def edit(self, event: ApprovalGranted | ApprovalVoted) -> None:
+        """Keep who changed a call's arguments: not the last of several who allowed them, but the first."""
+        known = self.edits.get(event.call_id)
+        if known is None or known.edited_arguments != event.edited_arguments:
+            self.edits[event.call_id] = event
 
     @property
     def text(self) -> str:
@@ -92,6 +103,11 @@ def heard(position: int, event: UserMessageAdded) -> Heard:
     return Heard(position, tuple(block for block in blocks if is_sendable(block)) or (words(EMPTY_MESSAGE),))
 
 
+def sent_back(position: int, event: HumanInputProvided) -> Heard:
+    """What the reviewer of a final answer said, as an entry."""
+    return Heard(position, (words(f"{event.by} did not accept your answer:"), text_block(event.comment or SAID_NO)))
+
+
 def new_reply(event: LLMResponseReceived, ids: set[str], before: str) -> Reply:
     """A reply whose tool calls have ids that no earlier reply used: some servers count from 1 each time.
 
@@ -119,22 +135,39 @@ def _unused(id_: str, ids: set[str]) -> str:
     return next(other for n in count(2) if (other := f"{id_}_{n}") not in ids)
 
 
-def said(entry: Entry, *, followed: bool) -> Iterator[tuple[Role, Block]]:
-    """The entry block by block, each with who says it; `followed` where another entry comes after it."""
+def said(entry: Entry, *, followed: bool, model: str = "") -> Iterator[tuple[Role, Block]]:
+    """The entry block by block, each with who says it; `followed` where another entry comes after it.
+
+    It is read by `model`: thoughts are signed, and no model takes those of another.
+    """
     if isinstance(entry, Heard):
         yield from (("user", block) for block in entry.content)
         return
-    yield from (("assistant", block) for block in _spoken(entry))
+    yield from (("assistant", block) for block in _spoken(entry, model))
     if not entry.refused:
         yield from (("user", block) for block in _results(entry, followed=followed))
         yield from (("user", block) for block in _nudge(entry))
+        if entry.notice:
+            yield "user", words(entry.notice)
 
 
-def _spoken(reply: Reply) -> list[Block]:
+def is_foreign(reply: Reply, model: str) -> bool:
+    """Whether another model said it."""
+    return bool(model and reply.model) and reply.model != model
+
+
+def is_thought(block: Block) -> bool:
+    """Whether the block is one that only its own model can read again."""
+    return block.get("type") in ("thinking", "redacted_thinking")
+
+
+def _spoken(reply: Reply, model: str) -> list[Block]:
     if reply.refused:
         return [words(REFUSED)]
     blocks = [block for block in reply.content if is_sendable(block)]
-    while blocks and not reply.paused and blocks[-1].get("type") in ("thinking", "redacted_thinking"):
+    if is_foreign(reply, model):
+        return [block for block in blocks if not is_thought(block)]
+    while blocks and not reply.paused and is_thought(blocks[-1]):
         blocks.pop()
     return blocks
 

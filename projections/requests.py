@@ -4,12 +4,16 @@ Every request can be written by hand, as the JSON of a Temporal signal: `{"call_
 """
 
 import json
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from eventlog.terms import CompletionReason, LimitName, Limits, Mode
+from eventlog.approval_terms import Scope
+from eventlog.raises import Raise
+from eventlog.terms import Breakpoint, CompletionReason, LimitName, Limits, Mode, When
 from llm.messages import Block, Frozen, JsonObject, ModelTerms
+from policy.approval import Approval
 
 LONGEST_MESSAGE = 256 * 1024
 """Characters. What is longer belongs in a file that a tool can read."""
@@ -33,6 +37,8 @@ def _attachable(block: Block) -> Block:
 def _ends_some_day(limits: Limits) -> Limits:
     if limits.runtime is not None and limits.runtime > LONGEST_WAIT:
         raise ValueError(f"runtime can be at most {LONGEST_WAIT:.0f} seconds; null is no limit")
+    if (limits.at_limit == "degrade") != (limits.degrade_to is not None):
+        raise ValueError("at_limit degrade and degrade_to belong together")
     return limits
 
 
@@ -42,6 +48,16 @@ Attachment = Annotated[Block, AfterValidator(_attachable)]
 def _names(given: Any) -> Any:
     """One name may stand alone."""
     return (given,) if isinstance(given, str) else given
+
+
+def _told_apart(breakpoints: tuple[Breakpoint, ...]) -> tuple[Breakpoint, ...]:
+    ids = [each.id for each in breakpoints]
+    if twice := next((id_ for id_ in ids if ids.count(id_) > 1), None):
+        raise ValueError(f"two breakpoints are called {twice!r}")
+    return breakpoints
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class StartSession(Frozen):
@@ -64,10 +80,22 @@ class StartSession(Frozen):
     result_schema: JsonObject | None = None
     """A JSON Schema the final answer must fit; for tasks only."""
     initial_context: JsonObject | None = None
+    review: bool = Field(default=False, exclude_if=lambda review: not review)
+    """Whether a person must accept the final answer before the task is done; for tasks only."""
     policy: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         default=(), max_length=20, exclude_if=lambda names: not names
     )
     """Names of policies, laid over those that the worker's settings name: they can only make them stricter."""
+    breakpoints: Annotated[tuple[Breakpoint, ...], AfterValidator(_told_apart)] = Field(
+        default=(), max_length=20, exclude_if=lambda breakpoints: not breakpoints
+    )
+    """Where the session is to be stopped from its beginning on."""
+    approval: Approval | None = Field(default=None, exclude_if=lambda approval: approval is None)
+    """How its questions are to be answered: beside what the policy wants it can only make that stricter."""
+    fallback_models: Annotated[tuple[Name, ...] | None, BeforeValidator(_names)] = Field(
+        default=None, max_length=10, exclude_if=lambda models: models is None
+    )
+    """Models that may stand in for the first, in their order; None takes the worker's, an empty list is none."""
     tenant: str = "default"
     principal: str = "anonymous"
 
@@ -80,6 +108,8 @@ class StartSession(Frozen):
     def _schema_needs_task(self) -> "StartSession":
         if self.result_schema is not None and self.mode != "task":
             raise ValueError("result_schema needs mode 'task': a chat has no final answer to check")
+        if self.review and self.mode != "task":
+            raise ValueError("review needs mode 'task': a chat has no final answer to review")
         return self
 
 
@@ -97,6 +127,10 @@ class Say(Frozen):
         return {"message": value} if isinstance(value, str) else value
 
 
+Position = Annotated[int | None, Field(ge=0, exclude_if=lambda position: position is None)]
+Token = Annotated[str | None, Field(max_length=1_000, repr=False, exclude_if=lambda token: token is None)]
+
+
 class Approve(Frozen):
     """Allow one call, once; with other arguments if `edited_arguments` is given."""
 
@@ -105,6 +139,12 @@ class Approve(Frozen):
     approver: str = "anonymous"
     comment: str | None = None
     edited_arguments: JsonObject | None = None
+    position: Position = None
+    """Of the event that says what is asked: an answer to anything else does nothing. Needed once an edit changed it."""
+    token: Token = None
+    """The question's token, where it wants one."""
+    remember: Scope | None = Field(default=None, exclude_if=lambda scope: scope is None)
+    """What is allowed from now on as well: every call of the tool, or those with exactly the same arguments."""
 
 
 class Deny(Frozen):
@@ -114,6 +154,32 @@ class Deny(Frozen):
     call_id: str
     approver: str = "anonymous"
     reason: str = "no reason was given"
+    position: Position = None
+    """Of the event that says what is asked: an answer to anything else does nothing."""
+    token: Token = None
+    """The question's token, where it wants one."""
+
+
+def _is_json(value: Any) -> Any:
+    """JSON through and through, and not so deep that nobody can write it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+class Answer(Frozen):
+    """Answer a question, once."""
+
+    request: Literal["answer"] = "answer"
+    call_id: str
+    value: Annotated[Any, AfterValidator(_is_json)] = None
+    """What is answered, as JSON; `projections/human_answers.py` says what fits which question."""
+    comment: str | None = Field(default=None, max_length=LONGEST_MESSAGE)
+    position: int | None = Field(default=None, ge=0, exclude_if=lambda position: position is None)
+    """Of the event that asks: an answer to anything else does nothing."""
+    by: str = "anonymous"
 
 
 class Pause(Frozen):
@@ -139,6 +205,60 @@ class Terminate(Frozen):
     reason: str | None = None
 
 
+class Interrupt(Frozen):
+    """Stop what runs now, and keep the session: it waits for a message, or to be resumed."""
+
+    request: Literal["interrupt"] = "interrupt"
+    by: str = "anonymous"
+    reason: str | None = None
+
+
+class Steer(Frozen):
+    """Tell the agent something that takes effect at once: the model is asked again with it in view."""
+
+    request: Literal["steer"] = "steer"
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    attachments: tuple[Attachment, ...] = ()
+    sender: str = "anonymous"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_text(cls, value: Any) -> Any:
+        return {"message": value} if isinstance(value, str) else value
+
+
+class StepOnce(Frozen):
+    """Go on for one model call, or one round of tool calls, and pause again."""
+
+    request: Literal["step"] = "step"
+    by: str = "anonymous"
+
+
+class SetBreakpoint(Frozen):
+    """Stop the session at a point, every time, until the breakpoint is cleared."""
+
+    request: Literal["set_breakpoint"] = "set_breakpoint"
+    id: str | None = Field(default=None, min_length=1, max_length=200)
+    """What it is called: to clear it, and to tell where the session stopped."""
+    when: When = "before"
+    tool: str | None = Field(default=None, min_length=1, max_length=100)
+    """A tool's name, or a pattern of names; None is every model call."""
+    by: str = "anonymous"
+
+    @property
+    def breakpoint(self) -> Breakpoint:
+        """The breakpoint, under its name."""
+        return Breakpoint.model_validate({"id": self.id, "when": self.when, "tool": self.tool})
+
+
+class ClearBreakpoint(Frozen):
+    """Stop the session there no more; without an id, nowhere."""
+
+    request: Literal["clear_breakpoint"] = "clear_breakpoint"
+    id: str | None = None
+    by: str = "anonymous"
+
+
 class Record(Frozen):
     """Write an event of one's own into the stream: what happened elsewhere and belongs to the session."""
 
@@ -149,6 +269,17 @@ class Record(Frozen):
     version: int | None = Field(default=None, ge=1)
     """The version of the shape the data have; None is the newest."""
     by: str = "anonymous"
+
+
+class RaiseBudget(Frozen):
+    """Allow more than was allowed; or say no where a person is asked, and the session ends."""
+
+    request: Literal["raise"] = "raise"
+    amounts: Raise = Raise()
+    """So much more: `{"cost": 5, "turns": 20}`."""
+    refuse: bool = False
+    by: str = "anonymous"
+    reason: str | None = None
 
 
 class Reject(Frozen):
@@ -167,6 +298,28 @@ class Expire(Frozen):
 
     request: Literal["expire"] = "expire"
     call_id: str
+    level: int = Field(default=0, exclude_if=lambda level: level == 0)
+    """How often it had been escalated then."""
+    at: datetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    """When that was: the next ones have their time from then on."""
+
+
+class Reach(Frozen):
+    """The session has come to a point where it is to be stopped."""
+
+    request: Literal["reach"] = "reach"
+    breakpoint: str
+    when: When
+    step: int
+    tools: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+
+class Skip(Frozen):
+    """Somebody said something that comes first: the call is not to be run, unless it has begun."""
+
+    request: Literal["skip"] = "skip"
+    call_id: str
 
 
 class Trip(Frozen):
@@ -176,6 +329,23 @@ class Trip(Frozen):
     limit: LimitName
     allowed: float
     used: float
+    tool: str | None = Field(default=None, exclude_if=lambda tool: tool is None)
+
+
+class GiveUpBudget(Frozen):
+    """Nobody said in time whether the session may use more."""
+
+    request: Literal["give_up_budget"] = "give_up_budget"
+    asked_at: int
+    """The position of the question."""
+
+
+class ReviewAnswer(Frozen):
+    """A person is to look at the final answer before it is used."""
+
+    request: Literal["review"] = "review"
+    step: int
+    expires_at: datetime
 
 
 class GiveUpModel(Frozen):
@@ -206,15 +376,26 @@ class Close(Frozen):
 
 Request: TypeAlias = Annotated[
     Say
+    | Answer
     | Approve
     | Deny
     | Pause
     | Resume
     | Terminate
+    | Interrupt
+    | Steer
+    | StepOnce
+    | SetBreakpoint
+    | ClearBreakpoint
     | Record
+    | RaiseBudget
     | Reject
     | Expire
+    | Reach
+    | Skip
     | Trip
+    | GiveUpBudget
+    | ReviewAnswer
     | GiveUpModel
     | GiveUpTool
     | Close,

@@ -4,7 +4,7 @@ The workflow folds the marks its activities return, everyone else folds the stre
 both see the same session.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, assert_never, get_args
@@ -12,20 +12,36 @@ from typing import Any, Literal, assert_never, get_args
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    BreakpointCleared,
+    BreakpointReached,
+    BreakpointSet,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
+    BudgetWarned,
     ErrorOccurred,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    LoopDetected,
+    ModelChanged,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
+    SessionInterrupted,
     SessionPaused,
     SessionResumed,
     SessionStarted,
+    SessionStepped,
     SessionTerminationRequested,
     StreamRepaired,
     ToolCall,
@@ -36,15 +52,24 @@ from eventlog.events import (
     UnknownEvent,
     UserMessageAdded,
 )
+from eventlog.inquiries import InputAction
 from eventlog.log import Recorded
 from eventlog.marks import thin_terms
 from eventlog.terms import CompletionReason, Limits, Mode, ToolTerms
+from projections import steering
+from projections.ballot import UNASKED, Ballot
+from projections.budget_question import BUDGET, BudgetQuestion, asked, raised, reached
 from projections.codec import json_codec
 from projections.fold import Projection, changed
+from projections.review import FINAL, Review
+from projections.steering import INTERRUPTED, Steering
 
 Status = Literal["running", "waiting", "paused", "completed", "failed", "terminated"]
-CallState = Literal["wanted", "asked", "granted", "begun"]
-"""wanted by the model → asked of a person → granted → begun (its intent is in the log)."""
+CallState = Literal["wanted", "asked", "granted", "inquired", "begun"]
+"""wanted by the model → a person is asked for leave → granted → begun (its intent is in the log).
+
+A call that is itself a question to a person is never begun: it is inquired.
+"""
 _RANKS: Mapping[CallState, int] = {state: rank for rank, state in enumerate(get_args(CallState))}
 
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
@@ -68,6 +93,21 @@ class PendingCall:
     digest: str = ""
     """Of the arguments a person is asked about."""
     expires_at: datetime | None = None
+    action: InputAction | None = None
+    """What a person is asked to do, where it is not to give leave."""
+    inquired_at: int = -1
+    """The position of that question."""
+    step: int | None = None
+    """The model call whose final answer is reviewed, where this is no call of the model's."""
+    stopped: bool = False
+    """Whether the session was stopped before it, by a breakpoint."""
+    ballot: Ballot = UNASKED
+    """How the question about it is to be answered, and who has allowed it so far."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person must answer before anything else."""
+        return self.state in ("asked", "inquired")
 
 
 @dataclass(frozen=True)
@@ -96,6 +136,8 @@ class Session:
     """Model calls that came to an end, well or badly."""
     failures: int = 0
     """Attempts at the current step that failed."""
+    failed_before: int = 0
+    """How many of them asked another model than the one that is asked now."""
     heard: int = -1
     """Position of the last user message."""
     answered: int = -1
@@ -116,8 +158,19 @@ class Session:
     paused: bool = False
     exceeded: str = ""
     """The limit that was reached."""
+    reached: str = ""
+    """The same in words, with how much of it was used."""
+    budget: BudgetQuestion | None = None
+    """What a person is asked about a budget."""
+    raised_at: int = -1
+    """Position of the last answer to such a question."""
+    calls_of: Mapping[str, int] = field(default_factory=dict)
+    """Calls asked for by the model, of the tools whose calls are limited."""
+    review: Review | None = None
+    """How far the review of the final answer has come, where a person must accept it."""
     terminating: bool = False
     completed: CompletionReason | None = None
+    steering: Steering = field(default_factory=Steering)
 
     @property
     def started(self) -> bool:
@@ -131,8 +184,17 @@ class Session:
 
     @property
     def waiting_for_answer(self) -> tuple[PendingCall, ...]:
-        """The calls a person must decide."""
-        return tuple(call for call in self.pending.values() if call.state == "asked")
+        """The questions a person must answer, of any kind."""
+        calls = tuple(call for call in self.pending.values() if call.waits)
+        if self.review is not None and self.review.waits:
+            calls = (*calls, _about_review(self.review))
+        return calls if self.budget is None else (*calls, _about_budget(self.budget))
+
+    def question(self, call_id: str) -> PendingCall | None:
+        """The call of this id that is open, or the review of the final answer where that is meant."""
+        review = self.review
+        about_review = _about_review(review) if review is not None and review.waits and call_id == FINAL else None
+        return self.pending.get(call_id) or about_review
 
     @property
     def owes_reply(self) -> bool:
@@ -147,13 +209,26 @@ class Session:
         return "" if self.owes_reply else self.bad_end
 
     @property
+    def held(self) -> bool:
+        """Whether it was interrupted, and nobody has said anything or resumed it since."""
+        return self.steering.interrupted > self.prompted
+
+    @property
+    def stopped_at(self) -> str:
+        """Where it was stopped, in words: by a breakpoint, after one step, or by an interruption."""
+        if self.completed is not None:
+            return ""
+        return self.steering.stop if self.paused and self.steering.stop else "interrupted" if self.held else ""
+
+    @property
     def status(self) -> Status:
         """The session in one word."""
         if self.completed is not None:
             return _ENDED[self.completed]
         if self.paused:
             return "paused"
-        idle = self.mode == "chat" and (bool(self.stalled) or not self.owes_reply) and not self.pending
+        rests = self.held or (self.mode == "chat" and (bool(self.stalled) or not self.owes_reply))
+        idle = rests and not self.pending
         return "waiting" if self.waiting_for_answer or (idle and self.started) else "running"
 
 
@@ -189,32 +264,47 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case LLMCallRequested():
             return session
         case LLMResponseReceived():
-            return _replied(session, event)
+            return _replied(session, position, event)
         case ToolExecutionRequested():
             return _with_call(session, event.call_id, state="begun")
         case ToolExecutionFailed(will_retry=True):
             return session
+        case HumanInputRequested(step=int()) | HumanInputProvided(step=int()) | HumanInputExpired(step=int()):
+            return _reviewed(session, position, event)
         case (
             ToolExecutionCompleted()
             | ToolExecutionFailed()
             | ToolExecutionOutcomeUnknown()
             | ApprovalDenied()
-            | ApprovalExpired()
+            | ApprovalExpired(action="deny")
+            | HumanInputProvided()
+            | HumanInputExpired()
         ):
-            return _without_call(session, event.call_id)
-        case UserMessageAdded():
-            heard, prompted = max(position, session.heard), max(position, session.prompted)
-            return changed(session, messages=session.messages + 1, heard=heard, prompted=prompted)
-        case ApprovalRequested():
+            return _without_call(session, position, event.call_id)
+        case HumanInputRequested():
             return _with_call(
                 session,
                 event.call_id,
-                state="asked",
+                state="inquired",
                 question=event.question,
-                digest=event.digest,
                 expires_at=event.expires_at,
+                action=event.action,
+                inquired_at=position,
             )
+        case UserMessageAdded():
+            heard, prompted = max(position, session.heard), max(position, session.prompted)
+            steered = steering.steered(session.steering, position) if event.steering else session.steering
+            return changed(session, messages=session.messages + 1, heard=heard, prompted=prompted, steering=steered)
+        case ApprovalRequested():
+            return _asked(session, position, event)
+        case ApprovalVoted():
+            return _with_ballot(session, event.call_id, lambda ballot: ballot.voted(position, event))
         case ApprovalGranted():
+            after = _with_ballot(session, event.call_id, lambda ballot: ballot.granted(position, event))
+            return _with_call(after, event.call_id, state="granted")
+        case ApprovalEscalated():
+            return _escalated(session, event)
+        case ApprovalExpired() | ApprovalReused():
             return _with_call(session, event.call_id, state="granted")
         case LLMCallFailed():
             return _model_failed(session, position, event)
@@ -223,11 +313,34 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case SessionPaused():
             return changed(session, paused=True)
         case SessionResumed():
-            return changed(session, paused=False, prompted=max(position, session.prompted))
+            return _resumed(session, position, steering.resumed(session.steering))
+        case SessionStepped():
+            return _resumed(session, position, steering.stepped(session.steering, position))
+        case SessionInterrupted():
+            return changed(session, steering=steering.interrupted(session.steering, position))
+        case BreakpointSet():
+            now = {**session.steering.breakpoints, **steering.armed((event.breakpoint,), position)}
+            return changed(session, steering=changed(session.steering, breakpoints=now))
+        case BreakpointCleared():
+            return changed(session, steering=steering.disarmed(session.steering, event.breakpoint))
+        case BreakpointReached():
+            return _stopped(session, event)
         case SessionTerminationRequested():
-            return changed(session, terminating=True)
+            orderly = changed(session.steering, orderly=event.orderly)
+            return changed(session, terminating=True, steering=orderly)
         case BudgetExceeded():
-            return changed(session, exceeded=event.limit)
+            return _exceeded(session, position, event)
+        case BudgetRaised():
+            limits = session.limits if event.account else raised(session.limits, event.more)
+            return _answered(session, position, limits=limits)
+        case BudgetRefused() if session.budget is not None:
+            return _answered(session, position, exceeded=session.budget.limit, reached=session.budget.reached)
+        case ModelChanged():
+            return changed(session, failed_before=session.failures)
+        case BudgetWarned() | BudgetRefused():
+            return session
+        case LoopDetected():
+            return _circling(session, position, event)
         case SessionCompleted():
             return changed(session, completed=event.completion_reason)
         case PolicyDecided() | ErrorOccurred() | RequestIgnored() | StreamRepaired() | UnknownEvent():
@@ -246,8 +359,112 @@ def _begun(session: Session, event: SessionStarted) -> Session:
         mode=event.mode,
         limits=event.limits,
         idle_timeout=event.idle_timeout,
+        review=Review(event.approval_timeout) if event.review else None,
         tools={terms.name: thin_terms(terms) for terms in event.tools},
+        steering=Steering(breakpoints=steering.armed(event.breakpoints, 0)),
     )
+
+
+def _asked(session: Session, position: int, event: ApprovalRequested) -> Session:
+    """The session with a question; one that was escalated before it was heard of keeps its later time."""
+    call = session.pending.get(event.call_id)
+    if call is None:
+        return session
+    expires_at = call.expires_at if call.ballot.level else event.expires_at
+    about = {"question": event.question, "digest": event.digest, "expires_at": expires_at}
+    return _with_call(session, call.id, state="asked", ballot=call.ballot.asked(position, event), **about)
+
+
+def _escalated(session: Session, event: ApprovalEscalated) -> Session:
+    call = session.pending.get(event.call_id)
+    if call is None or event.level <= call.ballot.level:
+        return session
+    later = {"ballot": call.ballot.escalated(event), "expires_at": event.expires_at}
+    return _with_call(session, call.id, state=call.state, **later)
+
+
+def _with_ballot(session: Session, call_id: str, after: Callable[[Ballot], Ballot]) -> Session:
+    call = session.pending.get(call_id)
+    return session if call is None else _with_call(session, call_id, state=call.state, ballot=after(call.ballot))
+
+
+def _resumed(session: Session, position: int, steered: Steering) -> Session:
+    return changed(session, paused=False, prompted=max(position, session.prompted), steering=steered)
+
+
+def _stopped(session: Session, event: BreakpointReached) -> Session:
+    """The session paused at a point; the calls it was stopped before do not stop it a second time."""
+    pending = {
+        id_: changed(call, stopped=True) if id_ in event.calls else call for id_, call in session.pending.items()
+    }
+    return changed(session, paused=True, pending=pending, steering=steering.reached(session.steering, event))
+
+
+def _circling(session: Session, position: int, event: LoopDetected) -> Session:
+    """The session going round in circles; a person's word that came after it stands."""
+    words = f"the same calls brought the same results {event.times} times"
+    match event.stage:
+        case "told":
+            return session
+        case "asked" if session.prompted > position:
+            return session
+        case "asked":
+            return changed(session, paused=True, steering=changed(session.steering, stop=words))
+        case "ended":
+            return changed(session, failure=words, failed_at=max(position, session.failed_at))
+
+
+def _exceeded(session: Session, position: int, event: BudgetExceeded) -> Session:
+    """The session at a limit; a question that was answered before it was heard of is none."""
+    match event.action:
+        case "end":
+            return changed(session, exceeded=event.limit, reached=reached(event))
+        case "ask":
+            return changed(session, budget=asked(position, event)) if position > session.raised_at else session
+        case "degrade":
+            return session
+
+
+def _answered(session: Session, position: int, **changes: Any) -> Session:
+    still = session.budget if session.budget is not None and session.budget.position > position else None
+    return changed(session, budget=still, raised_at=max(position, session.raised_at), **changes)
+
+
+def _about_budget(question: BudgetQuestion) -> PendingCall:
+    return PendingCall(BUDGET, BUDGET, BUDGET, state="asked", question=question.text, expires_at=question.expires_at)
+
+
+def _about_review(review: Review) -> PendingCall:
+    return PendingCall(
+        FINAL,
+        "",
+        "the final answer",
+        state="inquired",
+        question=review.question,
+        expires_at=review.expires_at,
+        action="review",
+        inquired_at=review.asked_at,
+        step=review.step,
+    )
+
+
+def _reviewed(
+    session: Session, position: int, event: HumanInputRequested | HumanInputProvided | HumanInputExpired
+) -> Session:
+    """The session after a word on its final answer; one that is sent back is like a message."""
+    review = session.review
+    if review is None:
+        return session
+    match event:
+        case HumanInputRequested():
+            return changed(session, review=review.asked(position, event))
+        case HumanInputExpired():
+            return changed(session, review=review.expired())
+        case HumanInputProvided(verdict="send_back"):
+            heard, prompted = max(position, session.heard), max(position, session.prompted)
+            return changed(session, review=review.provided(event), heard=heard, prompted=prompted)
+        case HumanInputProvided():
+            return changed(session, review=review.provided(event))
 
 
 def runnable_calls(event: LLMResponseReceived) -> tuple[ToolCall, ...]:
@@ -255,7 +472,7 @@ def runnable_calls(event: LLMResponseReceived) -> tuple[ToolCall, ...]:
     return () if event.stop_reason in CUT_OFF or event.stop_reason in ENDS_BADLY else event.tool_calls
 
 
-def _replied(session: Session, event: LLMResponseReceived) -> Session:
+def _replied(session: Session, position: int, event: LLMResponseReceived) -> Session:
     """The session after a reply; one that comes after its step was given up is none."""
     if event.step <= session.steps:
         return session
@@ -266,15 +483,26 @@ def _replied(session: Session, event: LLMResponseReceived) -> Session:
         turns=session.turns + 1,
         steps=event.step,
         failures=0,
+        failed_before=0,
         tokens=session.tokens + event.token_usage.total,
         tool_calls=session.tool_calls + len(runnable),
+        calls_of=_counted(session, runnable),
         answered=session.answered if session.paused_turn else event.at,
         paused_turn=event.stop_reason == "pause_turn" and not runnable,
         unfinished=not event.final,
         bad_end=ENDS_BADLY.get(event.stop_reason, ""),
         nudges=0 if forward else session.nudges + 1,
         pending={call.id: PendingCall(call.id, call.name, call.title) for call in runnable},
+        steering=steering.replied(session.steering, position, event, [call.name for call in runnable]),
     )
+
+
+def _counted(session: Session, calls: Sequence[ToolCall]) -> Mapping[str, int]:
+    """The calls so far of each tool whose calls are limited."""
+    if not session.limits.tools:
+        return session.calls_of
+    names = [call.name for call in calls]
+    return {name: session.calls_of.get(name, 0) + names.count(name) for name in session.limits.tools}
 
 
 def _model_failed(session: Session, position: int, event: LLMCallFailed) -> Session:
@@ -282,8 +510,10 @@ def _model_failed(session: Session, position: int, event: LLMCallFailed) -> Sess
         return session
     if event.will_retry:
         return changed(session, failures=session.failures + 1)
+    if event.kind == INTERRUPTED:
+        return changed(session, steps=event.step, failures=0, failed_before=0)
     failure = f"the model could not be asked: {event.kind}"
-    return changed(session, steps=event.step, failures=0, failure=failure, failed_at=position)
+    return changed(session, steps=event.step, failures=0, failed_before=0, failure=failure, failed_at=position)
 
 
 def _with_call(session: Session, call_id: str, state: CallState, **details: Any) -> Session:
@@ -295,9 +525,11 @@ def _with_call(session: Session, call_id: str, state: CallState, **details: Any)
     return changed(session, pending={**session.pending, call_id: changed(call, state=furthest, **details)})
 
 
-def _without_call(session: Session, call_id: str) -> Session:
+def _without_call(session: Session, position: int, call_id: str) -> Session:
+    if call_id not in session.pending:
+        return session
     pending = {id_: call for id_, call in session.pending.items() if id_ != call_id}
-    return changed(session, pending=pending)
+    return changed(session, pending=pending, steering=steering.settled(session.steering, position))
 
 
 def _evolve_recorded(session: Session, recorded: Recorded) -> Session:

@@ -3,24 +3,40 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
-from eventlog.events import ApprovalRequested, LLMResponseReceived, SessionCompleted, UserMessageAdded
+from eventlog.events import (
+    ApprovalRequested,
+    ApprovalVoted,
+    BudgetExceeded,
+    HumanInputRequested,
+    LLMResponseReceived,
+    SessionCompleted,
+    UserMessageAdded,
+)
+from eventlog.inquiries import InputAction
 from eventlog.log import Recorded
+from projections.budget_question import BUDGET
 from projections.codec import json_codec
 from projections.fold import Projection
-from projections.session import SESSION, Session, Status
+from projections.session import SESSION, PendingCall, Session, Status
 from projections.usage import USAGE, Usage
+
+Asked: TypeAlias = ApprovalRequested | HumanInputRequested | BudgetExceeded
+"""A question to a person: for leave, for something only they can say, for more money or time."""
 
 
 @dataclass(frozen=True, slots=True)
-class PendingApproval:
+class Pending:
     """A question that waits for a person, and how to answer it."""
 
-    asked: ApprovalRequested
-    approve: str
-    """The command that allows the call."""
-    deny: str
-    """The command that forbids it."""
+    call: PendingCall
+    """Where it stands."""
+    asked: Asked
+    arguments: Mapping[str, Any]
+    """What would run now, where leave is asked for; which limit was reached, where it is a budget."""
+    commands: tuple[str, ...]
+    """Those that answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,10 @@ class Summary:
     last_said: str | None = None
     """The model's last final word."""
     ended: SessionCompleted | None = None
-    asked: Mapping[str, ApprovalRequested] = field(default_factory=dict)
+    asked: Mapping[str, Asked] = field(default_factory=dict)
     """The questions of the current turn, by call."""
+    edited: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments that somebody put in the place of those that were asked about, by call."""
     first_at: datetime | None = None
     last_at: datetime | None = None
 
@@ -59,12 +77,11 @@ class Summary:
         return max(self.last_at - self.first_at, timedelta(0))
 
     @property
-    def pending(self) -> tuple[PendingApproval, ...]:
+    def pending(self) -> tuple[Pending, ...]:
         """What waits for a person, in call order; nothing once the session is over."""
         if self.session.completed is not None:
             return ()
-        waiting = (self.asked.get(call.id) for call in self.session.waiting_for_answer)
-        return tuple(_pending(self.session.thread_id, asked) for asked in waiting if asked is not None)
+        return tuple(_pending(self, call) for call in self.session.waiting_for_answer if call.id in self.asked)
 
 
 def describe(summary: Summary) -> str:
@@ -72,12 +89,40 @@ def describe(summary: Summary) -> str:
     return "\n".join(_lines(summary))
 
 
-def _pending(thread: str, asked: ApprovalRequested) -> PendingApproval:
-    return PendingApproval(
-        asked=asked,
-        approve=f"perdure approve {thread} {asked.call_id}",
-        deny=f'perdure deny {thread} {asked.call_id} --reason "…"',
-    )
+def _pending(summary: Summary, call: PendingCall) -> Pending:
+    asked = summary.asked[call.id]
+    commands = _commands(summary.session.thread_id, call.id, asked)
+    return Pending(call, asked, summary.edited.get(call.id, _arguments(asked)), commands)
+
+
+def _arguments(asked: Asked) -> Mapping[str, Any]:
+    match asked:
+        case ApprovalRequested():
+            return asked.arguments
+        case BudgetExceeded():
+            about = ("limit", "tool", "account", "allowed", "used", "needed")
+            return {name: value for name in about if (value := getattr(asked, name)) is not None}
+        case HumanInputRequested():
+            return {}
+
+
+def _commands(thread: str, call: str, asked: Asked) -> tuple[str, ...]:
+    match asked:
+        case ApprovalRequested():
+            return f"perdure approve {thread} {call}", f'perdure deny {thread} {call} --reason "…"'
+        case HumanInputRequested():
+            return (f"perdure answer {thread} {call} {_GIVEN[asked.action]}",)
+        case BudgetExceeded():
+            return (f"perdure raise {thread}",)
+
+
+_GIVEN: Mapping[InputAction, str] = {
+    "confirm": "yes|no",
+    "choose": "--choice …",
+    "input": '"…"',
+    "upload": "--file …",
+    "review": '--accept | --replace "…" | --send-back "…"',
+}
 
 
 def _lines(summary: Summary) -> Iterator[str]:
@@ -94,9 +139,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield f"{session.turns} turns, {session.tool_calls} tool calls, {session.tokens:,} tokens, {_cost(summary.usage)}"
     yield f"took {summary.duration.total_seconds():.1f} s"
     for pending in summary.pending:
-        yield f"waits for approval: {pending.asked.question}"
-        yield f"  {pending.approve}"
-        yield f"  {pending.deny}"
+        kind = "approval" if isinstance(pending.asked, ApprovalRequested) else "an answer"
+        yield f"waits for {kind}: {pending.call.question}"
+        yield from (f"  {command}" for command in pending.commands)
 
 
 def _cost(usage: Usage) -> str:
@@ -123,13 +168,17 @@ def _after(summary: Summary, recorded: Recorded) -> Summary:
             return replace(summary, question=event.message)
         case LLMResponseReceived():
             said = event.response_text if event.final else summary.last_said
-            return replace(summary, last_said=said, asked={})
-        case ApprovalRequested():
+            return replace(summary, last_said=said, asked={}, edited={})
+        case ApprovalRequested() | HumanInputRequested():
             return replace(summary, asked={**summary.asked, event.call_id: event})
+        case ApprovalVoted() if event.edited_arguments is not None:
+            return replace(summary, edited={**summary.edited, event.call_id: event.edited_arguments})
+        case BudgetExceeded():
+            return replace(summary, asked={**summary.asked, BUDGET: event})
         case SessionCompleted():
             return replace(summary, ended=event)
         case _:  # counted by the session and the usage
             return summary
 
 
-SUMMARY: Projection[Summary] = Projection("summary", 2, Summary, evolve, json_codec(Summary))
+SUMMARY: Projection[Summary] = Projection("summary", 3, Summary, evolve, json_codec(Summary))

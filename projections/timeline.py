@@ -9,20 +9,36 @@ from eventlog.custom import NAME
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    BreakpointCleared,
+    BreakpointReached,
+    BreakpointSet,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
+    BudgetWarned,
     ErrorOccurred,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    LoopDetected,
+    ModelChanged,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
+    SessionInterrupted,
     SessionPaused,
     SessionResumed,
     SessionStarted,
+    SessionStepped,
     SessionTerminationRequested,
     StreamRepaired,
     ToolExecutionCompleted,
@@ -34,8 +50,14 @@ from eventlog.events import (
 )
 from eventlog.log import Recorded
 from llm.messages import Block, text_of
+from projections.approval_lines import allowed, from_now_on, in_short, passed_on, resting
+from projections.budget_lines import amounts, exceeded_line, warned_line
+from projections.budget_question import of_account
 from projections.codec import json_codec
 from projections.fold import Projection
+from projections.human_answers import in_words
+from projections.loops import loop_line
+from projections.steering import in_words as where
 
 LONGEST = 240
 """Characters of a line's text."""
@@ -114,15 +136,36 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
         case SessionStarted():
             return event.principal, f"started a {event.mode} with {event.model.name}"
         case UserMessageAdded():
-            return event.sender, event.message + _attached(event.attachments)
+            head = "steers: " if event.steering else ""
+            return event.sender, head + event.message + _attached(event.attachments)
         case SessionPaused():
             return event.by, _because("paused the session", event.reason)
         case SessionResumed():
             return event.by, "resumed the session"
+        case SessionInterrupted():
+            return event.by, _because("interrupted what runs", event.reason)
+        case SessionStepped():
+            return event.by, "let the session go on for one step"
+        case BreakpointSet():
+            return event.by, f"set the breakpoint {event.breakpoint.id}"
+        case BreakpointCleared():
+            return event.by, f"cleared {_named(event.breakpoint)}"
+        case BreakpointReached():
+            return US, f"stopped {where(event)}"
         case SessionTerminationRequested():
             return event.by, _because("asked to end the session", event.reason)
         case BudgetExceeded():
-            return US, f"the limit on {event.limit} is reached: {event.used:g} of {event.allowed:g}"
+            return US, exceeded_line(event)
+        case BudgetWarned():
+            return US, warned_line(event)
+        case BudgetRaised():
+            return event.by, _because(f"allowed more: {amounts(event.more)}{of_account(event.account)}", event.reason)
+        case BudgetRefused():
+            return event.by, _because("allowed no more", event.reason)
+        case LoopDetected():
+            return US, loop_line(event)
+        case ModelChanged():
+            return US, _because(f"asks {event.model.name} from here on, no longer {event.previous}", event.reason)
         case ErrorOccurred():
             return US, f"error {event.error_type}: {event.error_message}"
         case SessionCompleted():
@@ -145,14 +188,29 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
         case PolicyDecided():
             return "policy", _ruling(event, _title(event.call_id, event.tool_name, titles))
         case ApprovalRequested():
-            return US, f"asks for approval ({event.risk} risk): {event.question}"
-        case ApprovalGranted():
+            return US, f"asks for approval ({event.risk} risk{in_short(event.terms)}): {event.question}"
+        case ApprovalVoted() | ApprovalGranted():
             edited = "" if event.edited_arguments is None else f", with {_json(event.edited_arguments)}"
-            what = f"approved {_title(event.call_id, event.call_id, titles)}{edited}"
+            what = f"{allowed(event)} {_title(event.call_id, event.call_id, titles)}{edited}{from_now_on(event)}"
             return event.approver, _because(what, event.comment)
+        case ApprovalEscalated():
+            return US, passed_on(event, _title(event.call_id, event.call_id, titles))
+        case ApprovalExpired(action="allow"):
+            return US, f"nobody answered in time, so it runs: {_title(event.call_id, event.call_id, titles)}"
+        case ApprovalReused():
+            return US, f"runs {_title(event.call_id, event.tool_name, titles)} {resting(event)}"
         case ApprovalDenied():
             return event.approver, _because(f"denied {_title(event.call_id, event.call_id, titles)}", event.reason)
         case ApprovalExpired():
+            return US, f"nobody answered in time: {_title(event.call_id, event.call_id, titles)}"
+        case HumanInputRequested():
+            return US, f"asks a person ({event.action}): {event.question}"
+        case HumanInputProvided():
+            answer = in_words(event.action, event.value, event.verdict)
+            return event.by, _because(
+                f"answered {_title(event.call_id, event.call_id, titles)}: {answer}", event.comment
+            )
+        case HumanInputExpired():
             return US, f"nobody answered in time: {_title(event.call_id, event.call_id, titles)}"
         case RequestIgnored():
             return event.by, f"asked for {event.request}, which changed nothing: {event.problem}"
@@ -164,6 +222,10 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
             return actor, f"{name} {_json(event.data)}"
         case _:
             assert_never(event)
+
+
+def _named(breakpoint_: str | None) -> str:
+    return f"the breakpoint {breakpoint_}" if breakpoint_ else "all breakpoints"
 
 
 def _ruling(event: PolicyDecided, title: str) -> str:

@@ -7,22 +7,39 @@ from decimal import Decimal
 from typing import Any, assert_never
 from uuid import UUID
 
+from eventlog.approval_terms import ApprovalTerms, Standing
 from eventlog.events import (
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    BreakpointCleared,
+    BreakpointReached,
+    BreakpointSet,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
+    BudgetWarned,
     ErrorOccurred,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    LoopDetected,
+    ModelChanged,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
+    SessionInterrupted,
     SessionPaused,
     SessionResumed,
     SessionStarted,
+    SessionStepped,
     SessionTerminationRequested,
     StreamRepaired,
     ToolCall,
@@ -36,6 +53,7 @@ from eventlog.events import (
 from eventlog.log import Recorded
 from eventlog.metadata import Metadata
 from llm.messages import JsonObject
+from projections.ballot import UNASKED, Ballot
 from projections.codec import json_codec
 from projections.fold import Projection
 from projections.session import CallState, runnable_calls
@@ -65,7 +83,13 @@ class OpenCall:
     """Of the arguments a person was asked about."""
     expires_at: datetime | None = None
     approver: str | None = None
-    """Who allowed it."""
+    """Who allowed it, as the last of those who had to."""
+    cleared: bool = False
+    """Whether it may run: somebody allowed it, now or before, or nobody had to answer."""
+    ballot: Ballot = UNASKED
+    """How the question about it is to be answered, and who has allowed it so far."""
+    token_sha256: str | None = None
+    """Of the token that an answer must show."""
     edited: JsonObject | None = None
     """The arguments the approver put in the place of the model's."""
     intent: Metadata | None = None
@@ -82,6 +106,22 @@ class OpenCall:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingGrant:
+    """An approval that covers calls to come as well."""
+
+    position: int
+    """Of the ApprovalGranted."""
+    tool: str
+    digest: str
+    """Of the arguments that were allowed."""
+    standing: Standing
+    approvers: tuple[str, ...]
+    """Who allowed it."""
+    terms: ApprovalTerms
+    """Under which it was given."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCalls:
     """The calls of the last reply after the event at `position`."""
 
@@ -95,6 +135,8 @@ class ToolCalls:
     """All calls of the last reply."""
     spent: Decimal | None = Decimal(0)
     """US dollars for all replies so far; None where the price of one is not known."""
+    standing: tuple[StandingGrant, ...] = ()
+    """Approvals that cover calls to come as well."""
 
     @property
     def tenant(self) -> str:
@@ -132,14 +174,26 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             return _replied(replace(calls, spent=_sum(calls.spent, event.cost_usd)), recorded.id, event)
         case LLMCallFailed(will_retry=False):
             return replace(calls, step=max(calls.step, event.step))
+        case ModelChanged():
+            terms = calls.terms and calls.terms.model_copy(update={"model": event.model})
+            return replace(calls, terms=terms)
         case PolicyDecided():
             return _with_call(calls, recorded.id, event.call_id, decided=event)
         case ApprovalRequested():
-            asked = {"digest": event.digest, "expires_at": event.expires_at}
-            return _with_call(calls, recorded.id, event.call_id, state="asked", **asked)
+            return _asked(calls, recorded, event)
+        case ApprovalVoted():
+            return _voted(calls, recorded, event)
         case ApprovalGranted():
-            granted = {"approver": event.approver, "edited": event.edited_arguments}
-            return _with_call(calls, recorded.id, event.call_id, state="granted", **granted)
+            return _granted(calls, recorded, event)
+        case ApprovalEscalated():
+            return _escalated(calls, recorded, event)
+        case ApprovalExpired(action="allow"):
+            return _with_call(calls, recorded.id, event.call_id, state="granted", cleared=True)
+        case ApprovalReused():
+            cleared = {"cleared": True, "digest": event.digest}
+            return _with_call(calls, recorded.id, event.call_id, state="granted", **cleared)
+        case HumanInputRequested():
+            return _with_call(calls, recorded.id, event.call_id, state="inquired", expires_at=event.expires_at)
         case ToolExecutionRequested():
             return _with_call(calls, recorded.id, event.call_id, state="begun", intent=recorded.metadata)
         case ToolExecutionFailed(will_retry=True):
@@ -151,17 +205,28 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             | ToolExecutionOutcomeUnknown()
             | ApprovalDenied()
             | ApprovalExpired()
+            | HumanInputProvided()
+            | HumanInputExpired()
         ):
             return replace(calls, open={id_: call for id_, call in calls.open.items() if id_ != event.call_id})
         case (
             UserMessageAdded()
             | LLMCallRequested()
             | LLMCallFailed()
+            | SessionInterrupted()
+            | SessionStepped()
+            | BreakpointSet()
+            | BreakpointCleared()
+            | BreakpointReached()
             | SessionPaused()
             | SessionResumed()
             | SessionTerminationRequested()
             | SessionCompleted()
             | BudgetExceeded()
+            | BudgetRaised()
+            | BudgetRefused()
+            | BudgetWarned()
+            | LoopDetected()
             | ErrorOccurred()
             | RequestIgnored()
             | StreamRepaired()
@@ -170,6 +235,44 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             return calls
         case _:
             assert_never(event)
+
+
+def _asked(calls: ToolCalls, recorded: Recorded, event: ApprovalRequested) -> ToolCalls:
+    call = calls.open.get(event.call_id)
+    ballot = (call.ballot if call else UNASKED).asked(recorded.position, event)
+    asked = {"digest": event.digest, "expires_at": event.expires_at, "token_sha256": event.token_sha256}
+    return _with_call(calls, recorded.id, event.call_id, state="asked", ballot=ballot, **asked)
+
+
+def _voted(calls: ToolCalls, recorded: Recorded, event: ApprovalVoted) -> ToolCalls:
+    call = calls.open.get(event.call_id)
+    if call is None:
+        return calls
+    edited = call.edited if event.edited_arguments is None else event.edited_arguments
+    ballot = call.ballot.voted(recorded.position, event)
+    return _with_call(calls, recorded.id, event.call_id, ballot=ballot, edited=edited)
+
+
+def _granted(calls: ToolCalls, recorded: Recorded, event: ApprovalGranted) -> ToolCalls:
+    call = calls.open.get(event.call_id)
+    if call is None:
+        return calls
+    ballot = call.ballot.granted(recorded.position, event)
+    leave = {"approver": event.approver, "edited": event.edited_arguments, "cleared": True, "ballot": ballot}
+    after = _with_call(calls, recorded.id, event.call_id, state="granted", **leave)
+    if event.remember is None:
+        return after
+    grant = StandingGrant(
+        recorded.position, call.name, event.edited_digest or event.digest, event.remember, ballot.names, ballot.terms
+    )
+    return replace(after, standing=(*calls.standing, grant))
+
+
+def _escalated(calls: ToolCalls, recorded: Recorded, event: ApprovalEscalated) -> ToolCalls:
+    call = calls.open.get(event.call_id)
+    ballot = (call.ballot if call else UNASKED).escalated(event)
+    later = {"expires_at": event.expires_at, "token_sha256": event.token_sha256}
+    return _with_call(calls, recorded.id, event.call_id, ballot=ballot, **later)
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
@@ -205,4 +308,4 @@ def _with_call(calls: ToolCalls, cause: UUID, call_id: str, **changes: Any) -> T
     return replace(calls, open={**calls.open, call_id: replace(call, cause=cause, **changes)})
 
 
-TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 2, ToolCalls, evolve, json_codec(ToolCalls))
+TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 3, ToolCalls, evolve, json_codec(ToolCalls))

@@ -8,19 +8,31 @@ from eventlog.events import (
     ApprovalDenied,
     ApprovalExpired,
     ApprovalGranted,
+    ApprovalVoted,
+    HumanInputExpired,
+    HumanInputProvided,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
 )
 from llm.messages import Block, text_block
+from projections.human_answers import in_words
 
 MARK = "[perdure]"
 """Stands before every word that neither a person, nor the model, nor a tool said."""
 
 ToolOutcome: TypeAlias = (
-    ToolExecutionCompleted | ToolExecutionFailed | ToolExecutionOutcomeUnknown | ApprovalDenied | ApprovalExpired
+    ToolExecutionCompleted
+    | ToolExecutionFailed
+    | ToolExecutionOutcomeUnknown
+    | ApprovalDenied
+    | ApprovalExpired
+    | HumanInputProvided
+    | HumanInputExpired
 )
 """The end of a tool call, one way or another."""
+Edit: TypeAlias = ApprovalGranted | ApprovalVoted
+"""What changed a call's arguments before it ran."""
 
 NOT_RUN = "This call was not run."
 CUT_OFF_CALL = (
@@ -47,15 +59,17 @@ def is_sendable(block: Block) -> bool:
     return block.get("type") != "text" or bool(str(block.get("text", "")).strip())
 
 
-def result_of(shown_id: str, outcome: ToolOutcome | None, edit: ApprovalGranted | None) -> Block:
+def result_of(shown_id: str, outcome: ToolOutcome | None, edit: Edit | None) -> Block:
     """The result of one call; `edit` is the approval that changed its arguments, where one did."""
     if isinstance(outcome, ToolExecutionCompleted):
         content = [block for block in outcome.result if is_sendable(block)] or [words(NOTHING)]
         return _result(shown_id, _edited(edit) + content)
+    if isinstance(outcome, HumanInputProvided):
+        return _result(shown_id, _edited(edit) + _answered(outcome))
     return failed_result(shown_id, _explain(outcome), edit)
 
 
-def failed_result(shown_id: str, problem: str, edit: ApprovalGranted | None = None) -> Block:
+def failed_result(shown_id: str, problem: str, edit: Edit | None = None) -> Block:
     """The result of a call that did not do what it was to do."""
     return {**_result(shown_id, [*_edited(edit), words(problem)]), "is_error": True}
 
@@ -64,8 +78,21 @@ def _result(shown_id: str, content: list[Block]) -> Block:
     return {"type": "tool_result", "tool_use_id": shown_id, "content": content}
 
 
+def _answered(outcome: HumanInputProvided) -> list[Block]:
+    """What a person answered, in their own words after ours."""
+    said = in_words(outcome.action, outcome.value, outcome.verdict)
+    comment = [text_block(outcome.comment)] if outcome.comment and outcome.comment.strip() else []
+    told = [words(f"{outcome.by} answered:"), text_block(said), *comment, *outcome.content]
+    return [block for block in told if is_sendable(block)]
+
+
 def _explain(
-    outcome: ToolExecutionFailed | ToolExecutionOutcomeUnknown | ApprovalDenied | ApprovalExpired | None,
+    outcome: ToolExecutionFailed
+    | ToolExecutionOutcomeUnknown
+    | ApprovalDenied
+    | ApprovalExpired
+    | HumanInputExpired
+    | None,
 ) -> str:
     match outcome:
         case None:
@@ -79,13 +106,15 @@ def _explain(
             )
         case ApprovalDenied():
             return f"{outcome.approver} did not allow this call, so it was not run. Reason: {outcome.reason}"
+        case HumanInputExpired():
+            return "Nobody answered in time. Go on without an answer if you can, or say what you need."
         case ApprovalExpired():
             return "Nobody answered in time whether this call may run, so it was not run."
         case _:
             assert_never(outcome)
 
 
-def _edited(edit: ApprovalGranted | None) -> list[Block]:
+def _edited(edit: Edit | None) -> list[Block]:
     if edit is None:
         return []
     arguments = canonical_json(edit.edited_arguments).decode()

@@ -21,20 +21,36 @@ from eventlog.canonical import canonical_json
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    BreakpointCleared,
+    BreakpointReached,
+    BreakpointSet,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
+    BudgetWarned,
     ErrorOccurred,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    LoopDetected,
+    ModelChanged,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
+    SessionInterrupted,
     SessionPaused,
     SessionResumed,
     SessionStarted,
+    SessionStepped,
     SessionTerminationRequested,
     StreamRepaired,
     ToolExecutionCompleted,
@@ -48,9 +64,11 @@ from eventlog.log import Recorded
 from llm.messages import Message, ModelRequest, ToolSpec
 from projections.answer import check_answer as check_answer  # noqa: PLC0414 - offered beside `final_answer`
 from projections.codec import json_codec
-from projections.conversation import Entry, Reply, heard, new_reply, said
+from projections.conversation import Entry, Reply, heard, new_reply, said, sent_back
 from projections.fold import Projection
+from projections.loops import notice
 from projections.session import ENDS_BADLY
+from projections.standing_in import fitting, models_after, models_of
 
 SCHEMA = "The final answer must be JSON that fits this schema:"
 
@@ -77,6 +95,10 @@ class Transcript:
     """The last model call that came to an end."""
     ids: set[str] = field(default_factory=set)
     """Tool call ids as shown."""
+    replaced: str | None = None
+    """What a person put in the place of the last reply as the final answer."""
+    models: tuple[str, ...] = ()
+    """The model that is wanted, and those that may stand in for it, in their order."""
 
     @property
     def so_far(self) -> str:
@@ -98,10 +120,11 @@ def render(transcript: Transcript, specs: Sequence[ToolSpec], since: int = 0) ->
     """The request that shows the model this conversation, or what of it begins with the entry `since`."""
     if transcript.terms is None:
         raise NotStarted("there is no conversation to show: the stream has no SessionStarted")
+    shown, model = _shown(transcript), transcript.terms.model
     return ModelRequest(
-        terms=transcript.terms.model,
+        terms=fitting(model, shown),
         system=_system(transcript.terms),
-        messages=_messages(_shown(transcript)[since:]),
+        messages=_messages(shown[since:], model.name),
         tools=tuple(specs),
     )
 
@@ -111,6 +134,8 @@ def final_answer(transcript: Transcript) -> str | None:
     reply = transcript.reply
     if reply is None or not reply.final or reply.stop_reason in ENDS_BADLY:
         return None
+    if transcript.replaced is not None:
+        return transcript.replaced
     alone = reply.text
     schema = transcript.terms.result_schema if transcript.terms else None
     if schema is not None and check_answer(alone, schema)[1] is None:
@@ -140,31 +165,57 @@ def _take(transcript: Transcript, position: int, event: AnyEvent) -> None:
             _reply(transcript, event)
         case SessionStarted():
             transcript.terms = event
+            transcript.models = models_of(event)
+        case ModelChanged():
+            transcript.terms = transcript.terms and transcript.terms.model_copy(update={"model": event.model})
+            transcript.models = models_after(transcript.models, event)
+        case LoopDetected():
+            if transcript.reply is not None:
+                transcript.reply.notice = notice(event)
         case LLMCallFailed(will_retry=False):
             transcript.step = max(transcript.step, event.step)
-        case ApprovalGranted() if event.edited_arguments is not None:
+        case ApprovalGranted() | ApprovalVoted() if event.edited_arguments is not None:
             if transcript.reply is not None:
-                transcript.reply.edits[event.call_id] = event
+                transcript.reply.edit(event)
         case ToolExecutionFailed(will_retry=True):
+            pass
+        case HumanInputProvided(step=int()):
+            _reviewed(transcript, position, event)
+        case HumanInputExpired(step=int()):
             pass
         case (
             ToolExecutionCompleted()
             | ToolExecutionFailed()
             | ToolExecutionOutcomeUnknown()
             | ApprovalDenied()
-            | ApprovalExpired()
+            | ApprovalExpired(action="deny")
+            | HumanInputProvided()
+            | HumanInputExpired()
         ):
             if transcript.reply is not None:
                 transcript.reply.outcomes.setdefault(event.call_id, event)
         case (
             LLMCallFailed()
             | ApprovalRequested()
+            | HumanInputRequested()
             | ApprovalGranted()
+            | ApprovalVoted()
+            | ApprovalEscalated()
+            | ApprovalExpired()
+            | ApprovalReused()
+            | SessionInterrupted()
+            | SessionStepped()
+            | BreakpointSet()
+            | BreakpointCleared()
+            | BreakpointReached()
             | SessionPaused()
             | SessionResumed()
             | SessionTerminationRequested()
             | SessionCompleted()
             | BudgetExceeded()
+            | BudgetRaised()
+            | BudgetRefused()
+            | BudgetWarned()
             | ErrorOccurred()
             | RequestIgnored()
             | StreamRepaired()
@@ -185,8 +236,17 @@ def _reply(transcript: Transcript, event: LLMResponseReceived) -> None:
         transcript.read = event.at
     unread = _unread(transcript)
     reply = new_reply(event, transcript.ids, _continued(transcript, unread))
+    reply.model = transcript.terms.model.name if transcript.terms else ""
     transcript.entries.insert(len(transcript.entries) - unread, reply)
-    transcript.reply = reply
+    transcript.reply, transcript.replaced = reply, None
+
+
+def _reviewed(transcript: Transcript, position: int, event: HumanInputProvided) -> None:
+    """What a person said of the final answer: words that stand in its place, or words that the model reads."""
+    if event.verdict == "replace":
+        transcript.replaced = str(event.value)
+    if event.verdict == "send_back":
+        transcript.entries.append(sent_back(position, event))
 
 
 def _unread(transcript: Transcript) -> int:
@@ -225,9 +285,9 @@ def _shown(transcript: Transcript) -> Sequence[Entry]:
     return transcript.entries[: len(transcript.entries) - _unread(transcript)]
 
 
-def _messages(entries: Sequence[Entry]) -> tuple[Message, ...]:
+def _messages(entries: Sequence[Entry], model: str) -> tuple[Message, ...]:
     last = len(entries) - 1
-    blocks = (each for index, entry in enumerate(entries) for each in said(entry, followed=index < last))
+    blocks = (each for index, entry in enumerate(entries) for each in said(entry, followed=index < last, model=model))
     return tuple(
         Message(role=role, content=tuple(block for _, block in group)) for role, group in groupby(blocks, itemgetter(0))
     )

@@ -117,7 +117,7 @@ def _after(usage: Usage, recorded: Recorded) -> Usage:
         case ToolExecutionOutcomeUnknown():
             tool = usage.tools.get(event.tool_name, ToolUsage())
             return _with_tool(usage, event.tool_name, replace(tool, unknown=tool.unknown + 1))
-        case ApprovalDenied() | ApprovalExpired():
+        case ApprovalDenied() | ApprovalExpired(action="deny"):
             return replace(usage, refused_calls=usage.refused_calls + 1)
         case _:  # nothing else uses anything
             return usage

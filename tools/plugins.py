@@ -1,4 +1,4 @@
-"""Finding what plugins bring: tools, events and views.
+"""Finding what plugins bring: tools, events, views and notifiers.
 
 A plugin is a module whose namespace holds such things. Packages announce theirs as entry points of the group
 `perdure.plugins`; importing a plugin registers nothing, what it brings is simply looked for. The built-in tools are a
@@ -13,18 +13,19 @@ from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as installed_entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from eventlog.custom import CustomEvent, InvalidEvent
 from eventlog.vocabulary import Vocabulary, shape_of
 from tools.errors import UnusablePlugin
 from tools.tool import Tool
 
+T = TypeVar("T")
 GROUP = "perdure.plugins"
 BUILTIN = "tools.builtin"
 _OURS = "Perdure itself"
 
-_NOTHING = "no tools: put @tool above its functions, let it hold subclasses of CustomEvent or a Projection"
+_NOTHING = "no tools: put @tool above its functions, let it hold subclasses of CustomEvent, a Projection or a @notifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Plugins:
     events: Vocabulary
     others: tuple[Any, ...] = ()
     """What of the further kinds that were asked for."""
+
+    def of(self, kind: type[T]) -> tuple[T, ...]:
+        """Those of one further kind."""
+        return tuple(thing for thing in self.others if isinstance(thing, kind))
 
 
 def load_plugins(
@@ -129,7 +134,7 @@ def _is_event(value: Any) -> bool:
 def _called(thing: Any, plugin: str) -> tuple[str, str]:
     """What kind of thing it is, and its name."""
     if not _is_event(thing):
-        return "a tool" if isinstance(thing, Tool) else "a view", thing.name
+        return "a tool" if isinstance(thing, Tool) else getattr(type(thing), "called", "a view"), thing.name
     try:
         shape_of(thing)
     except InvalidEvent as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 from eventlog.canonical import digest_of
+from eventlog.inquiries import Inquiry
 from eventlog.terms import Effect, Risk, ToolTerms
 from llm.messages import ToolSpec
 from tools.arguments import Accepted, Arguments
@@ -56,6 +57,10 @@ class Tool:
     reconcile: Function | None
     capabilities: Capabilities | None = None
     """What it needs of the world, where its author says so."""
+    inquiry: Callable[[Mapping[str, Any]], Inquiry] | None = None
+    """Makes a question to a person of the arguments, where the tool is never run and their answer is its result."""
+    cleanup: Function | None = None
+    """Cleans up after a call that was begun and then stopped."""
     foreign: bool = False
     """Whether it is another program's, which may change it: it is used only as it was when the session began."""
 
@@ -79,6 +84,7 @@ class Tool:
             timeout=self.timeout,
             attempts=self.attempts,
             quick=self.quick,
+            cleanup=self.cleanup is not None,
             capabilities=self.capabilities,
         )
 
@@ -100,7 +106,9 @@ def tool(
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
+    cleanup: Function | None = None,
     capabilities: Capabilities | None = None,
+    inquiry: Callable[[Mapping[str, Any]], Inquiry] | None = None,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -118,16 +126,21 @@ def tool(
     approval: Approval | None = None,
     title: Title | None = None,
     reconcile: Function | None = None,
+    cleanup: Function | None = None,
     capabilities: Capabilities | None = None,
+    inquiry: Callable[[Mapping[str, Any]], Inquiry] | None = None,
 ) -> Tool | Callable[[Function], Tool]:
     """Make a tool of a function, or raise `InvalidTool` that says what to change. Nothing is registered.
 
-    `reconcile(context, **arguments)` is asked about a call whose process died: it returns the result of what was
-    done, None where it cannot tell, and raises `ToolFailed` where nothing was done. `risk` is low for what only
-    reads, else medium; `approval` is "always" for high risk, else "never". `attempts` bounds how often a call is
-    tried where it may be repeated at all. `timeout` is in seconds, 60 if not given. A `quick` tool answers in well
-    under a second: its calls cost a fifth, with the same promises, and it is given 5 seconds. `capabilities` say what
-    the tool needs of the world: a secret that they do not name is not given to it.
+    `reconcile(context, **arguments)` is asked about a call whose process died: it returns the result of what was done,
+    None where it cannot tell, and raises `ToolFailed` where nothing was done. `cleanup(context, **arguments)` is called
+    after a call that was begun and then stopped on request: it has ten seconds, and may be called twice. `risk` is low
+    for what only reads, else medium; `approval` is "always" for high risk, else "never". `attempts` bounds how often a
+    call is tried where it may be repeated at all. `timeout` is in seconds, 60 if not given. A `quick` tool answers in
+    well under a second: its calls cost a fifth, with the same promises, and it is given 5 seconds. `capabilities` say
+    what the tool needs of the world: a secret that they do not name is not given to it. `inquiry` makes the call a
+    question to a person: the function is never run, and their answer is the result; it raises `InvalidArguments` where
+    the arguments make no question.
     """
 
     def make(made_of: Function) -> Tool:
@@ -149,7 +162,9 @@ def tool(
                 approval=approval or ("always" if level == "high" else "never"),
                 title=title,
                 reconcile=reconcile,
+                cleanup=cleanup,
                 capabilities=capabilities,
+                inquiry=inquiry,
             )
         )
 

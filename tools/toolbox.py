@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from eventlog.inquiries import Inquiry
 from eventlog.terms import Effect, Risk, ToolTerms
 from llm.messages import Block, JsonObject, ToolSpec
 from tools.context import ToolContext
@@ -39,6 +40,8 @@ class Planned:
     attempts: int
     question: Question | None
     """What a person must be asked first; None where the call may just run."""
+    inquiry: Inquiry | None = None
+    """What a person is asked in place of running anything: their answer is the result."""
     agreed: str | None = None
     """The digest the session must have agreed to, where another program may change the tool; None where none may."""
 
@@ -105,6 +108,10 @@ class Toolbox(Protocol):
 
     async def reconcile(self, planned: Planned, context: ToolContext) -> ToolResult | None:
         """What became of a call whose process died: the tool's own `reconcile` is asked; None where nobody knows."""
+        ...
+
+    async def clean_up(self, planned: Planned, context: ToolContext) -> str:
+        """Clean up after a call that was stopped: what came of it, in words; nothing where the tool has no clean-up."""
         ...
 
     def strike(self, data: JsonObject) -> JsonObject:

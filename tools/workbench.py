@@ -13,6 +13,7 @@ from threading import Event
 from typing import Any, Protocol, assert_never
 
 from eventlog.canonical import digest_of
+from eventlog.inquiries import Inquiry
 from eventlog.terms import ToolTerms
 from llm.messages import Block, JsonObject, ToolSpec
 from tools.context import ToolContext
@@ -34,6 +35,8 @@ from tools.toolbox import CHANGED, Failed, Plan, Planned, Succeeded, Toolbox, To
 
 logger = logging.getLogger(__name__)
 
+CLEAN_UP = 10.0
+"""Seconds a tool has at most to clean up after a call that was stopped."""
 LONGEST_PROBLEM = 4_000
 """Characters of a failure that the model reads."""
 
@@ -161,6 +164,32 @@ class Workbench(Toolbox):
             case _:
                 return None
 
+    async def clean_up(self, planned: Planned, context: ToolContext) -> str:
+        """Clean up after a call that was stopped: what came of it, in words; nothing where the tool has no clean-up."""
+        tool = self._tools.get(planned.name)
+        if tool is None or tool.cleanup is None:
+            return ""
+        try:
+            values = tool.arguments.with_defaults(tool.arguments.check(planned.arguments).values)
+        except Exception as error:  # noqa: BLE001 - a tool's own types may check in their own ways
+            return f"It was not cleaned up: {self._words(error)}"
+        context = self._context(tool, context)
+        call = functools.partial(tool.cleanup, context, **values)
+        within = min(tool.timeout, CLEAN_UP)
+        return self._cleaned(await self._invocations.run(call, lambda value: value, within, context.cancelled))
+
+    def _cleaned(self, ending: Ending) -> str:
+        match ending:
+            case Returned(value=value):
+                said = "" if value is None else _cut(self._vault.strike_text(str(value)))
+                return f"It was cleaned up: {said}" if said else "It was cleaned up."
+            case Raised(error=error):
+                return f"Its clean-up failed: {self._words(error)}"
+            case TimedOut() | Crowded():
+                return "Its clean-up did not end in time."
+            case _:
+                assert_never(ending)
+
     def strike(self, data: JsonObject) -> JsonObject:
         """The same data, with `[secret NAME]` in the place of every secret that a tool was given."""
         struck: JsonObject = self._vault.strike(data)
@@ -177,7 +206,10 @@ class Workbench(Toolbox):
         return None if value is None else self._write(value)
 
     def _discreet(self, planned: Planned) -> Planned:
-        """The plan, with a question that tells no secret."""
+        """The plan, with questions that tell no secret."""
+        if planned.inquiry is not None:
+            struck = self._vault.strike(planned.inquiry.model_dump())
+            planned = replace(planned, inquiry=Inquiry.model_validate(struck))
         if planned.question is None:
             return planned
         text, reason = map(self._vault.strike_text, (planned.question.text, planned.question.reason))
@@ -253,6 +285,7 @@ def _planned(tool: Tool, arguments: JsonObject) -> Planned:
         timeout=tool.timeout,
         attempts=tool.attempts,
         question=question_of(tool, checked),
+        inquiry=tool.inquiry(checked.values) if tool.inquiry else None,
         agreed=tool.terms.digest if tool.foreign else None,
     )
 

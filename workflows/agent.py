@@ -1,7 +1,7 @@
 """The agent, told as a process. START HERE after `projections/next_step.py`."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar, assert_never
 
@@ -14,27 +14,50 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.model import ModelActivities
     from activities.session import SessionActivities
-    from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, Tell, ToolStep
+    from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, StopStep, Tell, ToolStep
+    from activities.stopping import StoppingActivities
     from activities.tools import ToolActivities
     from eventlog.streams import InvalidName, thread_id
     from eventlog.terms import CompletionReason, ToolTerms
     from llm.messages import Frozen
+    from projections.breakpoints import Point, due
     from projections.next_step import (
         AwaitMessage,
+        AwaitRaise,
         AwaitResume,
+        AwaitReview,
         CallModel,
         Ended,
         Finish,
+        PutUp,
         SettleCalls,
         Step,
+        StopAt,
+        StopCalls,
         TripLimit,
         next_step,
     )
-    from projections.requests import Close, Expire, GiveUpModel, GiveUpTool, Request, StartSession, Terminate, Trip
+    from projections.requests import (
+        Close,
+        Expire,
+        GiveUpBudget,
+        GiveUpModel,
+        GiveUpTool,
+        Reach,
+        Request,
+        ReviewAnswer,
+        Skip,
+        StartSession,
+        Steer,
+        Terminate,
+        Trip,
+    )
     from projections.session import PendingCall, Session, Status, evolve, milliseconds
+    from projections.steering import INTERRUPTED
+    from projections.stopping import DROPPED, drops_model_call, skips_calls, stops_calls, why_stopped
     from workflows.doors import Doors, mistakes
     from workflows.face import Face
-    from workflows.options import LOG, LOG_AWAY, MODEL, quick_options, tool_options
+    from workflows.options import LOG, LOG_AWAY, MODEL, STOPPING, quick_options, tool_options
 
 T = TypeVar("T")
 
@@ -71,6 +94,7 @@ class AgentWorkflow(Doors):
         self._known_up_to = -1
         self._resumed = _read_resumed(given)
         self._told = self._resumed.told if self._resumed else 0
+        self._reached = 0
         self._telling = asyncio.Lock()
         self._cancelled = False
         self._face = Face()
@@ -89,6 +113,7 @@ class AgentWorkflow(Doors):
                 await self._take(step)
             except asyncio.CancelledError:
                 await self._cancel()
+                await self._tell_of_drop(step)
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._cancelled:
             raise asyncio.CancelledError
@@ -99,25 +124,48 @@ class AgentWorkflow(Doors):
             position=self.session.position,
         )
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether a fact is being made, so that the log may know more than the session."""
+        return self._telling.locked()
+
     async def tell(self, request: Request) -> Learned:
         """Make the fact a person's request asks for; requests are told in the order they came in."""
         self._told += 1
-        return await self._tell(f"request/{workflow.info().first_execution_run_id}/{self._told}", request)
+        learned = await self._tell(f"request/{workflow.info().first_execution_run_id}/{self._told}", request)
+        if isinstance(request, Steer):
+            await self._skip_calls()
+        return learned
 
     # -- one verb for each step ----------------------------------------------------------------
 
     async def _take(self, step: Step) -> None:
         match step:
             case CallModel():
-                await self._until_stopped(self._call_model(step))
+                await self._until_stopped(self._call_model(step), lambda: drops_model_call(self.session, step.at))
+                await self._tell_of_drop(step)
             case SettleCalls(calls):
-                await self._until_stopped(self._settle(calls))
+                await self._skip_calls()
+                await self._until_stopped(self._settle(calls), lambda: stops_calls(self.session))
+            case StopCalls(calls):
+                for call in calls:
+                    await self._stop_call(call)
+            case StopAt(point):
+                await self._stop_at(point)
             case AwaitMessage(timeout):
                 await self._await_message(step, timeout)
             case AwaitResume():
                 await self._wait_while(step)
-            case TripLimit(limit, allowed, used):
-                await self._tell(f"trip/{limit}", Trip(limit=limit, allowed=allowed, used=used))
+            case TripLimit(limit, allowed, used, tool):
+                again = f"/{self.session.raised_at}" if self.session.raised_at >= 0 else ""
+                await self._tell(f"trip/{limit}{again}", Trip(limit=limit, allowed=allowed, used=used, tool=tool))
+            case AwaitRaise():
+                await self._await_raise(step)
+            case PutUp():
+                expires_at = workflow.now() + timedelta(seconds=step.timeout)
+                await self._tell(f"review/{step.step}", ReviewAnswer(step=step.step, expires_at=expires_at))
+            case AwaitReview(question):
+                await self._until_stopped(self._await_answer(question), lambda: stops_calls(self.session))
             case Finish(reason, summary):
                 await self._tell("session/completed", Close(reason=reason, summary=summary))
             case Ended():
@@ -156,23 +204,31 @@ class AgentWorkflow(Doors):
             )
         except ActivityError as error:
             kind, problem = _why(error)
-            if kind in LOG_AWAY:
+            if kind in LOG_AWAY or drops_model_call(self.session, step.at):
                 return
             await self._tell(f"model/{step.step}/outcome", GiveUpModel(step=step.step, kind=kind, problem=problem))
         else:
             self._learn(learned)
+            await self._rest(learned)
 
     async def _settle(self, calls: Sequence[PendingCall]) -> None:
         await asyncio.gather(*(self._settle_call(call.id) for call in calls))
 
     async def _settle_call(self, call_id: str) -> None:
         """Run the call, or wait for a person first, until it has its outcome."""
-        while (call := self.session.pending.get(call_id)) is not None:
-            if call.state == "asked":
+        while (call := self.session.pending.get(call_id)) is not None and not stops_calls(self.session):
+            if call.waits:
                 await self._await_answer(call)
             else:
                 await workflow.wait_condition(lambda: not self.session.paused)
-                await self._run_tool(call)
+                if (question := self.session.budget) is not None:
+                    await self._await_raise(AwaitRaise(question.position, question.expires_at))
+                if self.session.budget is not None or self.session.exceeded:
+                    return
+                if (point := due(self.session)) is not None:
+                    await self._stop_at(point)
+                elif call_id in self.session.pending:
+                    await self._run_tool(call)
             if workflow.info().is_continue_as_new_suggested():
                 return
 
@@ -181,12 +237,13 @@ class AgentWorkflow(Doors):
             learned = await self._execute(call, self.session.tools.get(call.name))
         except FailureError as error:
             kind, problem = _why(error)
-            if kind in LOG_AWAY:
+            if kind in LOG_AWAY or stops_calls(self.session):
                 return
             key = f"call/{self.session.steps}/{call.id}/outcome"
             await self._tell(key, GiveUpTool(call_id=call.id, kind=kind, problem=problem))
         else:
             self._learn(learned)
+            await self._rest(learned)
 
     async def _execute(self, call: PendingCall, terms: ToolTerms | None) -> Learned:
         session = self.session
@@ -206,8 +263,8 @@ class AgentWorkflow(Doors):
         """Wait until a person has decided; a question that nobody answers in time expires."""
 
         def answered() -> bool:
-            now = self.session.pending.get(call.id)
-            return now is None or now.state != "asked" or workflow.info().is_continue_as_new_suggested()
+            now = self.session.question(call.id)
+            return now is None or not now.waits or workflow.info().is_continue_as_new_suggested()
 
         left = call.expires_at - workflow.now() if call.expires_at else None
         try:
@@ -215,7 +272,9 @@ class AgentWorkflow(Doors):
                 answered, timeout=_positive(left), timeout_summary=f"approval of {call.title}"
             )
         except TimeoutError:
-            await self._tell(f"expire/{self.session.steps}/{call.id}", Expire(call_id=call.id))
+            level = call.ballot.level
+            key = f"expire/{self.session.steps}/{call.id}" + (f"/{level}" if level else "")
+            await self._tell(key, Expire(call_id=call.id, level=level, at=workflow.now()))
 
     async def _await_message(self, step: AwaitMessage, timeout: float | None) -> None:
         try:
@@ -224,7 +283,24 @@ class AgentWorkflow(Doors):
             summary = f"nobody said anything for {timeout:g} seconds"
             await self._tell("session/completed", Close(reason="timeout", summary=summary))
 
+    async def _await_raise(self, step: AwaitRaise) -> None:
+        """Wait until a person has allowed more or said no; a question that nobody answers in time is a no."""
+        left = step.expires_at - workflow.now() if step.expires_at else None
+        try:
+            await workflow.wait_condition(
+                lambda: self._next() != step or workflow.info().is_continue_as_new_suggested(),
+                timeout=_positive(left),
+                timeout_summary="the question about the budget",
+            )
+        except TimeoutError:
+            await self._tell(f"budget/expired/{step.asked_at}", GiveUpBudget(asked_at=step.asked_at))
+
     # -- waiting and stopping ------------------------------------------------------------------
+
+    async def _rest(self, learned: Learned) -> None:
+        """Wait for what keeps a step from being done; no worker holds anything meanwhile."""
+        if learned.rest is not None:
+            await workflow.sleep(learned.rest.seconds, summary=f"waits for {learned.rest.what}")
 
     async def _wait_while(self, step: Step, timeout: timedelta | None = None) -> None:
         """Wait until something else is to be done; `TimeoutError` where `timeout` comes before that."""
@@ -239,12 +315,61 @@ class AgentWorkflow(Doors):
             if timeout is not None and (left is None or timeout < left):
                 raise
 
-    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work, but let go of it when the session is terminated or its time is over."""
+    async def _stop_at(self, point: Point) -> None:
+        """Record that the session has come to a point, and so pause it."""
+        self._reached += 1
+        request = Reach(
+            breakpoint=point.breakpoint, when=point.when, step=point.step, tools=point.tools, calls=point.calls
+        )
+        await self._tell(f"reach/{workflow.info().run_id}/{self._reached}", request)
+
+    async def _tell_of_drop(self, step: Step) -> None:
+        """A model call that was dropped has its outcome like any other."""
+        if isinstance(step, CallModel) and drops_model_call(self.session, step.at) and self.session.steps < step.step:
+            given_up = GiveUpModel(step=step.step, kind=INTERRUPTED, problem=DROPPED)
+            await self._tell(f"model/{step.step}/outcome", given_up)
+
+    async def _skip_calls(self) -> None:
+        """Do not run what is not begun, where somebody said something that comes first."""
+        for call_id in tuple(self.session.pending) if skips_calls(self.session) else ():
+            await self._tell(f"call/{self.session.steps}/{call_id}/outcome", Skip(call_id=call_id))
+
+    async def _stop_call(self, call: PendingCall) -> None:
+        """The outcome of a call that was stopped, unless it has another."""
+        kind = "terminated" if self.session.terminating else INTERRUPTED
+        problem, terms = why_stopped(self.session, call), self.session.tools.get(call.name)
+        if terms is not None and terms.cleanup and not call.waits:
+            await self._clean_up(call, terms, kind, problem)
+        if call.id not in self.session.pending:
+            return
+        given_up = GiveUpTool(call_id=call.id, kind=kind, problem=problem)
+        await self._tell(f"call/{self.session.steps}/{call.id}/outcome", given_up)
+
+    async def _clean_up(self, call: PendingCall, terms: ToolTerms, kind: str, problem: str) -> None:
+        """Have the tool clean up after the call; where even that fails, the call has its outcome without it."""
+        step = StopStep(
+            started_ms=self.session.started_ms,
+            step=self.session.steps,
+            call=call.id,
+            kind=kind,
+            problem=problem,
+            unsafe=terms.effect == "unsafe",
+        )
+        work = workflow.execute_activity_method(
+            StoppingActivities.stop_call, step, summary=f"stop {call.title}", **STOPPING
+        )
+        try:
+            self._learn(await _to_the_end(work))
+        except ActivityError as error:
+            _why(error)
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, None], stops: Callable[[], bool]) -> None:
+        """Do the work, but let go of it when it is to stop, the session is terminated or its time is over."""
         task = asyncio.create_task(work)
         try:
             await workflow.wait_condition(
-                lambda: task.done() or self.session.terminating, timeout=_positive(self._time_left())
+                lambda: task.done() or self.session.terminating or bool(self.session.exceeded) or stops(),
+                timeout=_positive(self._time_left()),
             )
         except TimeoutError:
             pass
@@ -272,7 +397,7 @@ class AgentWorkflow(Doors):
         async with self._telling:
             learned = await workflow.execute_activity_method(
                 SessionActivities.tell,
-                Tell(started_ms=self.session.started_ms, key=key, request=request),
+                Tell.of(self.session.started_ms, key, request),
                 summary=request.request,
                 **LOG,
             )
@@ -291,7 +416,7 @@ class AgentWorkflow(Doors):
     def _time_left(self) -> timedelta | None:
         """Until the limit on the session's running time."""
         runtime, started_at = self.session.limits.runtime, self.session.started_at
-        if runtime is None or started_at is None:
+        if runtime is None or started_at is None or self.session.budget is not None:
             return None
         return started_at + timedelta(seconds=runtime) - workflow.now()
 

@@ -18,7 +18,25 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import Learned
     from llm.messages import Frozen
     from projections.decide import refusal
-    from projections.requests import Approve, Deny, Pause, Record, Reject, Request, Resume, Say, Terminate
+    from projections.requests import (
+        Answer,
+        Approve,
+        ClearBreakpoint,
+        Deny,
+        Interrupt,
+        Pause,
+        RaiseBudget,
+        Record,
+        Reject,
+        Request,
+        Resume,
+        Say,
+        SetBreakpoint,
+        Steer,
+        StepOnce,
+        Terminate,
+    )
+    from projections.review import FINAL
     from projections.session import Session
 
 
@@ -35,6 +53,12 @@ class Waiting(Frozen):
     tool_name: str
     question: str
     expires_at: str
+    position: int
+    """Of the event that says what is asked: to be given with the answer."""
+    votes: tuple[str, ...] = ()
+    """Who has allowed it."""
+    quorum: int = 1
+    """How many must."""
 
 
 class State(Frozen):
@@ -48,16 +72,25 @@ class State(Frozen):
     tokens: int
     pending: int
     stalled: str
+    stopped_at: str
+    """Where it was stopped, in words: by a breakpoint, after one step or by an interruption; else empty."""
 
 
 DOORS: Final[Mapping[str, tuple[type[Any], str]]] = {
     "message": (Say, "Tell the agent something."),
     "approve": (Approve, "Allow one tool call."),
     "deny": (Deny, "Forbid one tool call."),
+    "answer": (Answer, "Answer a question."),
     "pause": (Pause, "Begin nothing new."),
     "resume": (Resume, "Go on."),
     "terminate": (Terminate, "End the session."),
+    "interrupt": (Interrupt, "Stop what runs, and keep the session."),
+    "steer": (Steer, "Tell the agent something that takes effect at once."),
+    "step": (StepOnce, "Go on for one step."),
+    "set_breakpoint": (SetBreakpoint, "Stop the session at a point, every time."),
+    "clear_breakpoint": (ClearBreakpoint, "Take back a breakpoint, or all."),
     "record": (Record, "Write an event of one's own."),
+    "raise": (RaiseBudget, "Allow more than was allowed."),
 }
 """What may be asked of a session, by name: the shape of the request, and what it does."""
 
@@ -66,6 +99,11 @@ class Doors:
     """The handlers; `AgentWorkflow` is what stands behind them. Every row of `DOORS` is a signal and an update here."""
 
     session: Session
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a fact is being made, so that the log may know more than the session. Told by the workflow."""
+        raise NotImplementedError
 
     async def tell(self, request: Request) -> Learned:
         """Make the fact the request asks for. Told by the workflow."""
@@ -84,6 +122,7 @@ class Doors:
             tokens=session.tokens,
             pending=len(session.waiting_for_answer),
             stalled=session.stalled,
+            stopped_at=session.stopped_at,
         )
 
     @workflow.query(name="pending")
@@ -95,6 +134,9 @@ class Doors:
                 tool_name=call.name,
                 question=call.question,
                 expires_at=call.expires_at.isoformat() if call.expires_at else "",
+                position=max(call.ballot.at, call.inquired_at),
+                votes=call.ballot.names,
+                quorum=call.ballot.terms.quorum,
             )
             for call in self.session.waiting_for_answer
         ]
@@ -106,9 +148,11 @@ class Doors:
         return Accepted(position=learned.marks[-1].position)
 
     def _require(self, request: Request) -> None:
-        """Refuse what is certainly wrong. A question may stand in the log before the workflow has heard of it."""
-        asked_soon = isinstance(request, Approve | Deny) and _is_wanted(self.session, request.call_id)
-        problem = None if asked_soon else refusal(self.session, request)
+        """Refuse what is certainly wrong. A question, or a stop, may be in the log before the workflow hears of it."""
+        asked_soon = isinstance(request, Answer | Approve | Deny) and _is_wanted(self.session, request)
+        asked_soon = asked_soon or (isinstance(request, RaiseBudget) and self.session.completed is None)
+        stopped_soon = isinstance(request, Resume | StepOnce) and self.is_telling
+        problem = None if asked_soon or stopped_soon else refusal(self.session, request)
         if problem is not None:
             raise ApplicationError(problem, type="Refused", non_retryable=True)
 
@@ -136,9 +180,13 @@ for _name, (_kind, _what) in DOORS.items():
     _open(_name, _kind, _what)
 
 
-def _is_wanted(session: Session, call_id: str) -> bool:
-    call = session.pending.get(call_id)
-    return call is not None and call.state == "wanted" and session.completed is None
+def _is_wanted(session: Session, request: Answer | Approve | Deny) -> bool:
+    if session.completed is not None:
+        return False
+    if isinstance(request, Answer) and request.call_id == FINAL:
+        return session.review is not None
+    call = session.pending.get(request.call_id)
+    return call is not None and call.state in (("wanted", "granted") if isinstance(request, Answer) else ("wanted",))
 
 
 def read_request(name: str, kind: type[Any], given: Sequence[Any]) -> Any:

@@ -56,6 +56,15 @@ MODEL: Options = {
 """Asking the model. Its refusals are counted by the activity itself; these attempts are for processes that die."""
 
 
+STOPPING: Options = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3),
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+"""Cleaning up after a call: where that cannot be done, the call is recorded as stopped without it."""
+
+
 def tool_options(timeout: float, attempts: int) -> Options:
     """Running a tool that may take `timeout` seconds and be tried `attempts` times, not counting a crash or two."""
     return {

@@ -7,7 +7,7 @@ it, and pydantic neither reads nor writes it; but what cannot be read or written
 import json
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -18,6 +18,7 @@ from temporalio.converter import (
     DataConverter,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
+    SerializationContext,
 )
 
 _REPLACED = "\ufffd".encode()
@@ -47,14 +48,22 @@ class LenientJson(PydanticJSONPlainPayloadConverter):
             return _adapter(type_hint or Any).validate_python(json.loads(payload.data))
 
 
+_CONVERTERS = tuple(
+    LenientJson() if isinstance(each, JSONPlainPayloadConverter) else each
+    for each in DefaultPayloadConverter.default_encoding_payload_converters
+)
+"""Made once: the SDK makes a converter for every task of every workflow."""
+
+
 class PayloadConverter(CompositePayloadConverter):
     """Temporal's own converters, with JSON done by ours."""
 
     def __init__(self) -> None:
-        converters = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(
-            *(LenientJson() if isinstance(each, JSONPlainPayloadConverter) else each for each in converters)
-        )
+        super().__init__(*_CONVERTERS)
+
+    def with_context(self, context: SerializationContext) -> Self:  # noqa: ARG002 - the SDK's
+        """The same: what is written never depends on where it goes."""
+        return self
 
 
 def _said(value: Any) -> Any:

@@ -4,7 +4,7 @@ import asyncio
 import posixpath
 from dataclasses import dataclass
 
-from cli.answers import PendingApproval
+from cli.answers import PendingQuestion
 from cli.demonstration.narrator import INDENT, Narrator
 from cli.demonstration.temporal_cli import TemporalCli, shown
 from cli.demonstration.terminal import ask
@@ -47,7 +47,7 @@ class Approver:
         """The name of whoever sits at the terminal; None where nobody does."""
         self._allowed_report = False
 
-    async def answer(self, question: PendingApproval) -> None:
+    async def answer(self, question: PendingQuestion) -> None:
         """Bring about an answer."""
         tell = self._tell
         tell.say(f"May it {question.question}? The risk is {question.risk}: {question.reason}.", "yellow")
@@ -61,7 +61,7 @@ class Approver:
         tell.command(shown(command))
         tell.say(await self._cli.run(command))
 
-    def _quote(self, question: PendingApproval, most: int | None) -> None:
+    def _quote(self, question: PendingQuestion, most: int | None) -> None:
         """The exact call; a report is shown as the text it is."""
         for name, value in question.arguments.items():
             if "\n" not in str(value):
@@ -70,7 +70,7 @@ class Approver:
             self._tell.row(f"{name}:", "")
             self._tell.quote(str(value), most)
 
-    def _by_itself(self, question: PendingApproval) -> Decision:
+    def _by_itself(self, question: PendingQuestion) -> Decision:
         """Allow the report, once, and nothing else."""
         path = posixpath.normpath(str(question.arguments.get("path", "")))
         if question.tool == WRITE and path == NAME and not self._allowed_report:
@@ -80,7 +80,7 @@ class Approver:
         self._tell.say("Nobody sits at a terminal, and this is not what the demo is about, so it says no:")
         return Decision("deny", "perdure demo", f"the demo allows only to write {NAME}, and that once")
 
-    async def _asked(self, question: PendingApproval, person: str) -> Decision:
+    async def _asked(self, question: PendingQuestion, person: str) -> Decision:
         """Ask until it is yes or no; whoever closes the terminal has not said yes."""
         yes = Decision("approve", person)
         self._tell.say("Yes is the following command, which you can also give yourself, in another terminal:")
@@ -97,7 +97,7 @@ class Approver:
                     self._tell.say("Nobody is there any more, and that is no yes:")
                     return Decision("deny", person, "nobody was there to say yes")
 
-    async def _typed(self, question: PendingApproval, prompt: str) -> str | None:
+    async def _typed(self, question: PendingQuestion, prompt: str) -> str | None:
         """What a person types, unless the question is answered by other means first."""
         typing = asyncio.create_task(ask(self._tell.output, f"{INDENT}{visible(prompt)}"))
         settled = asyncio.create_task(self._witness.until(lambda: question not in self._witness.report.pending))

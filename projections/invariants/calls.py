@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventlog.events import (
+    AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMResponseReceived,
     PolicyDecided,
     ToolExecutionCompleted,
@@ -21,9 +28,15 @@ from projections.session import PendingCall
 ABOUT_CALLS = (
     PolicyDecided,
     ApprovalRequested,
+    ApprovalVoted,
     ApprovalGranted,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
+    ApprovalReused,
+    HumanInputRequested,
+    HumanInputProvided,
+    HumanInputExpired,
     ToolExecutionRequested,
     ToolExecutionCompleted,
     ToolExecutionFailed,
@@ -46,8 +59,11 @@ class CallsAreOpen(Invariant):
         event, call = moment.recorded.event, _open(moment)
         if call is not None and call.state != "begun" and isinstance(event, ToolExecutionFailed):
             self._given_up.add(call.id)
-        late = isinstance(event, PolicyDecided | ToolExecutionRequested) and event.call_id in self._given_up
-        if isinstance(event, ABOUT_CALLS) and call is None and not late:
+        late = (
+            isinstance(event, PolicyDecided | ApprovalReused | ToolExecutionRequested)
+            and event.call_id in self._given_up
+        )
+        if isinstance(event, ABOUT_CALLS) and call is None and not late and not _of_answer(event):
             yield f"{event.type} tells of call {event.call_id}, which is not open: never asked for, or over already"
 
 
@@ -64,6 +80,8 @@ class ToolsBeginOnce(Invariant):
             yield f"call {call.id} begins a second time"
         if call.state == "asked":
             yield f"call {call.id} begins though nobody has allowed it yet"
+        if call.state == "inquired":
+            yield f"call {call.id} begins though it is a question to a person"
 
 
 class PoliciesAreObeyed(Invariant):
@@ -111,14 +129,38 @@ class ApprovalsAreSpentOnce(Invariant):
         if call is None:
             return
         match event := moment.recorded.event:
-            case ApprovalRequested() if call.state != "wanted":
-                yield f"a person is asked about call {call.id}, which is {call.state} already"
-            case ApprovalGranted() | ApprovalDenied() | ApprovalExpired() if call.state != "asked":
+            case ApprovalRequested() | ApprovalReused() if call.state != "wanted":
+                yield f"{event.type} tells of call {call.id}, which is {call.state} already"
+            case ApprovalVoted() | ApprovalGranted() | ApprovalDenied() | ApprovalEscalated() | ApprovalExpired() if (
+                call.state != "asked"
+            ):
                 yield f"{event.type} answers a question about call {call.id} that is not open: it is {call.state}"
             case ApprovalGranted() if event.digest != call.digest:
                 yield f"call {call.id} is allowed with other arguments than were asked about"
             case _:
                 pass
+
+
+class QuestionsAreAnsweredOnce(Invariant):
+    """A call that is a question is put once, not before it is allowed where it must be, and answered once."""
+
+    def breaks(self, moment: Moment) -> Iterator[str]:
+        """A second question, one that nobody has allowed, and an answer to none."""
+        call = _open(moment)
+        if call is None:
+            return
+        match event := moment.recorded.event:
+            case HumanInputRequested() if call.state not in ("wanted", "granted"):
+                yield f"a person is asked what call {call.id} asks, which is {call.state} already"
+            case HumanInputProvided() | HumanInputExpired() if call.state != "inquired":
+                yield f"{event.type} answers a question of call {call.id} that is not open: it is {call.state}"
+            case _:
+                pass
+
+
+def _of_answer(event: AnyEvent) -> bool:
+    """Whether it tells of the final answer's review, and so of no call."""
+    return getattr(event, "step", None) is not None
 
 
 def _open(moment: Moment) -> PendingCall | None:

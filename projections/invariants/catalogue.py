@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventlog.log import Recorded
+from projections.invariants.approvals import EscalationsFollowEachOther, QuorumsAreMet, ReusesRestOnGrants
+from projections.invariants.budgets import BudgetsAreAnsweredOnce, ToolLimitsHold
 from projections.invariants.calls import (
     ApprovalsAreSpentOnce,
     CallsAreOpen,
     PoliciesAreObeyed,
+    QuestionsAreAnsweredOnce,
     ResultsHaveIntents,
     ToolsBeginOnce,
 )
@@ -14,6 +17,7 @@ from projections.invariants.ending import LimitsHold, NothingFollowsTheEnd, TheE
 from projections.invariants.invariant import Breach, Invariant, Moment
 from projections.invariants.model import ModelCallsEndOnce, RepliesWereAskedFor, StepsFollowEachOther
 from projections.invariants.order import BeginsOnce, CausesComeFirst, IdsAreUnique, PositionsAreContiguous
+from projections.invariants.reviews import AnswersAreReviewed
 from projections.invariants.views import ViewsAgree
 from projections.session import SESSION
 
@@ -30,7 +34,14 @@ INVARIANTS: Sequence[type[Invariant]] = (
     PoliciesAreObeyed,
     ResultsHaveIntents,
     ApprovalsAreSpentOnce,
+    QuorumsAreMet,
+    EscalationsFollowEachOther,
+    ReusesRestOnGrants,
+    QuestionsAreAnsweredOnce,
+    AnswersAreReviewed,
     LimitsHold,
+    ToolLimitsHold,
+    BudgetsAreAnsweredOnce,
     TheEndLeavesNothingOpen,
     NothingFollowsTheEnd,
     ViewsAgree,

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 from eventlog.events import (
     ApprovalRequested,
+    ApprovalReused,
+    BudgetExceeded,
+    BudgetWarned,
     ErrorOccurred,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
+    ModelChanged,
     PolicyDecided,
     RequestIgnored,
     SessionCompleted,
@@ -23,11 +28,16 @@ from projections.invariants.invariant import Invariant, Moment
 AT_ANY_TIME = (RequestIgnored, ErrorOccurred, StreamRepaired, UnknownEvent)
 """What came too late, strangers' events, and what is found later."""
 BY_STEPS = (
+    BudgetWarned,
+    BudgetExceeded,
+    ModelChanged,
     LLMCallRequested,
     LLMResponseReceived,
     LLMCallFailed,
     PolicyDecided,
     ApprovalRequested,
+    ApprovalReused,
+    HumanInputRequested,
     ToolExecutionRequested,
     ToolExecutionCompleted,
     ToolExecutionFailed,
@@ -53,7 +63,7 @@ class NothingFollowsTheEnd(Invariant):
 
 
 class TheEndLeavesNothingOpen(Invariant):
-    """A session that ends by itself leaves no tool call without its outcome and nobody without an answer."""
+    """A session that ends by itself, or in order, leaves no tool call without its outcome and nobody unanswered."""
 
     def __init__(self) -> None:
         self._repaired = False
@@ -66,9 +76,10 @@ class TheEndLeavesNothingOpen(Invariant):
         if not isinstance(event, SessionCompleted) or self._repaired:
             return
         reason = event.completion_reason
-        if reason in (*ORDERLY, "failure") and session.pending:
+        stopped = reason == "terminated" and session.steering.orderly
+        if (stopped or reason in (*ORDERLY, "failure")) and session.pending:
             yield f"the session ends ({reason}) with open calls: {', '.join(session.pending)}"
-        elif reason in ORDERLY and session.owes_reply and not session.stalled:
+        elif reason in ORDERLY and session.owes_reply and not session.stalled and not session.held:
             yield f"the session ends ({reason}) though what was said at position {session.heard} has no answer"
 
 

@@ -107,6 +107,8 @@ def _tell(call: Call) -> str:
             return f"It is {result}."
         case "calculate":
             return f"{given.get('expression')} = {result}"
+        case "ask_human":
+            return f"I asked: {given.get('question')} {result}"
         case "echo":
             return f"The echo says: {result}"
         case "list_files":

@@ -76,6 +76,15 @@ def _calculate(found: Match) -> JsonObject:
     return {"expression": expression}
 
 
+def _ask(found: Match) -> JsonObject:
+    question = found["question"].strip("\"'`")
+    if found["options"]:
+        return {"question": f"{question}?", "kind": "choose", "options": re.split(r",\s*|\s+or\s+", found["options"])}
+    if found["whether"]:
+        return {"question": f"Is it so that {question}?", "kind": "confirm"}
+    return {"question": f"{question}?"}
+
+
 PATTERNS = (
     Pattern(
         "write_file",
@@ -100,6 +109,16 @@ PATTERNS = (
         _words(r"^think(?:\s+(?:hard|carefully))?(?:\s+(?:about|of|over))?\s+(?P<subject>.+)$"),
         lambda found: {"subject": found["subject"]},
         "think about {subject}",
+    ),
+    Pattern(
+        "ask_human",
+        "ask me which colour it shall be: red, green or blue",
+        _words(
+            r"^ask\s+(?:me|us|a\s+person|somebody)\s+(?:for\s+|(?P<whether>whether\s+|if\s+))?(?P<question>[^:]+?)"
+            r"(?:\s*:\s*(?P<options>[^:]+\s+or\s+[^:]+))?$"
+        ),
+        _ask,
+        "ask a person: {question}",
     ),
     Pattern(
         "echo",

@@ -7,7 +7,7 @@ from stack.scripted.patterns import PATTERNS, Wish
 
 _VERBS = (
     r"(?:list|show|ls|read|open|cat|what|which|tell|calculate|compute|evaluate|echo|repeat"
-    r"|search|grep|look|find|write|save|put|think)\b"
+    r"|search|grep|look|find|write|save|put|think|ask)\b"
 )
 _JOINT = re.compile(
     rf"\s*;\s*|(?<=[\w)\"'`])[.?!]+\s+"

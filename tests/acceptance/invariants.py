@@ -15,6 +15,8 @@ from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
     ApprovalExpired,
+    HumanInputExpired,
+    HumanInputProvided,
     LLMCallRequested,
     LLMResponseReceived,
     ToolExecutionCompleted,
@@ -155,7 +157,9 @@ def _settles(event: AnyEvent) -> str | None:
             | ToolExecutionFailed()
             | ToolExecutionOutcomeUnknown()
             | ApprovalDenied()
-            | ApprovalExpired()
+            | ApprovalExpired(action="deny")
+            | HumanInputProvided()
+            | HumanInputExpired()
         ):
             return event.call_id
         case _:
@@ -215,6 +219,7 @@ def _state_is_the_fold(story: Story) -> None:
         "tokens": session.tokens,
         "pending": len(session.waiting_for_answer),
         "stalled": session.stalled,
+        "stopped_at": session.stopped_at,
     }
 
 

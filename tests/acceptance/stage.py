@@ -72,6 +72,7 @@ class Stage:
             "PERDURE_PLUGINS": "tests.acceptance.hands",
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "20",
             "PERDURE_MODEL": "scripted-1",
+            "PERDURE_LOOPS": "off",  # scripted models repeat themselves on purpose
         }
 
     @property

@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from eventlog.events import ApprovalGranted, ToolExecutionCompleted, ToolExecutionFailed, ToolExecutionOutcomeUnknown
+from eventlog.events import (
+    ApprovalGranted,
+    HumanInputProvided,
+    RequestIgnored,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
+)
 from stack.scripted.answers import Broken, Reply, ToolUse
 from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story, told
@@ -32,6 +39,7 @@ PLAYS: dict[str, Sequence[Step]] = {
     "book-early": calling(("book", {"hold": "before"}, "booked-not")),
     "book-late": calling(("book", {"hold": "after"}, "booked")),
     "launch": calling(("launch", {}, "launch-1")),
+    "ask": calling(("ask_human", {"question": "Which?", "kind": "choose", "options": ["red", "blue"]}, "ask-1")),
     "many": calling(
         ("look", {"hold": "after"}, "many-look"),
         ("fire", {"hold": "no"}, "many-done"),
@@ -70,14 +78,18 @@ class Plot:
         for call in ("many-look", "many-fire"):
             await stage.until_written("acted", many, call)
         await stage.until(many, lambda session: set(session.pending) == {"many-look", "many-fire", "many-launch"})
-        for opening in ("launch", "many"):
+        for opening in ("launch", "ask", "many"):
             await stage.until(self.handles[opening].id, lambda session: len(session.waiting_for_answer) == 1)
 
     async def approve(self) -> None:
-        """Allow what waits, by hand, while there is nobody to hear it."""
+        """Allow and answer what waits, by hand, while there is nobody to hear it."""
         for opening, call in (("launch", "launch-1"), ("many", "many-launch")):
             answer = f'{{"call_id": "{call}", "approver": "ana"}}'
             words = ("--workflow-id", self.handles[opening].id, "--name", "approve", "--input", answer)
+            await self.stage.cli.workflow("signal", *words)
+        for value in ("blue", "red"):
+            answer = f'{{"call_id": "ask-1", "value": "{value}", "by": "ana"}}'
+            words = ("--workflow-id", self.handles["ask"].id, "--name", "answer", "--input", answer)
             await self.stage.cli.workflow("signal", *words)
 
     def open_gates(self) -> None:
@@ -184,6 +196,14 @@ def test_an_approval_given_while_nobody_works_is_acted_on_once(
     assert (granted.call_id, granted.approver) == (call, "ana")
     assert len([line for line in story.acted if line.call == call]) == 1
     assert isinstance(story.outcome_of(call), ToolExecutionCompleted)
+
+
+def test_an_answer_given_while_nobody_works_is_taken_once(stories: Mapping[str, Story]) -> None:
+    """It waits in Temporal, is the outcome of the call that asked, and the second one is ignored."""
+    events = stories["ask"].events
+    [provided] = [event for event in events if isinstance(event, HumanInputProvided)]
+    assert (provided.value, provided.by) == ("blue", "ana")
+    assert [event.request for event in events if isinstance(event, RequestIgnored)] == ["answer"]
 
 
 def test_what_had_ended_before_stays_as_it_was(stories: Mapping[str, Story]) -> None:

@@ -99,3 +99,26 @@ async def test_a_chat_from_its_first_message_to_its_termination(stage: Stage) ->
     assert [each.message for each in story.events if isinstance(each, UserMessageAdded)] == ["talk", "how are you?"]
     [ignored] = [each for each in story.events if isinstance(each, RequestIgnored)]
     assert "mesage" in ignored.problem
+
+
+async def test_two_people_answer_by_hand(stage: Stage) -> None:
+    """What a question wants, and how far it is, is told by a query; an edit is answered at its position."""
+    thread = f"two-by-hand-{stage.queue}"
+    approval = {"quorum": 2, "approvers": ["ana", "b*"]}
+    await begin(stage, thread, message="launch", principal="ben", approval=approval)
+    await stage.until(thread, lambda session: len(session.waiting_for_answer) == 3)
+    for call in ("call-2", "call-3"):
+        await signal(stage, thread, "deny", {"call_id": call, "approver": "ana"})
+    await signal(stage, thread, "approve", {"call_id": "call-1", "approver": "ana", "remember": "arguments"})
+    await stage.until(thread, lambda session: [call.ballot.names for call in session.waiting_for_answer] == [("ana",)])
+    [question] = await query(stage, thread, "pending")
+    assert (question["votes"], question["quorum"]) == (["ana"], 2)
+    code, said = await update(stage, thread, "approve", {"call_id": "call-1", "approver": "eve"})
+    assert (code != 0, "eve is not among those who may answer" in said) == (True, True)
+    code, said = await update(stage, thread, "approve", {"call_id": "call-1", "approver": "bo", "position": 0})
+    assert (code != 0, f"position {question['position']}" in said) == (True, True)
+    answer = {"call_id": "call-1", "approver": "bo", "position": question["position"]}
+    code, said = await update(stage, thread, "approve", answer)
+    assert (code, "position" in said) == (0, True)
+    story = await told(stage, stage.client.get_workflow_handle(thread))
+    assert [line.call for line in story.acted] == ["call-1"]

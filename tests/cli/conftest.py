@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,25 @@ CLIENT = Path(__file__).parents[2] / "client.py"
 PATIENCE = 60.0
 """Seconds after which a test gives up on a command; nothing is measured by it."""
 WRITE = ("write_file", {"path": "report.md", "content": "all is well\n"})
+CHOICE = ("ask_human", {"question": "Which?", "kind": "choose", "options": ["red", "blue"]}, "ask_1")
+DRAFT = {"question": "Good?", "kind": "review", "text": "Dear Sir"}
+BOOKING = {"type": "object", "properties": {"seats": {"type": "integer"}}, "required": ["seats"]}
+ALL = (
+    (*WRITE, "all_1"),
+    ("ask_human", {"question": "Go on?", "kind": "confirm"}, "all_2"),
+    ("ask_human", {"question": "Which?", "kind": "choose", "options": ["red", "blue"], "several": True}, "all_3"),
+    ("ask_human", {"question": "Your name?"}, "all_4"),
+    ("ask_human", {"question": "How many seats?", "form": BOOKING}, "all_5"),
+    ("ask_human", {"question": "The figures?", "kind": "upload", "accept": ["text/csv"]}, "all_6"),
+    ("ask_human", DRAFT, "all_7"),
+)
+"""A question of every kind."""
 CONVERSATIONS = {
     "hello": [Reply.text("Good day.")],
     "talk": [Reply.text("What about?"), Reply.text("I see.")],
     "write": [Reply.tools(WRITE, text="I will write it."), Reply.text("It is written.")],
+    "ask": [Reply.tools(CHOICE), Reply.text("So be it.")],
+    "ask for all": [Reply.tools(*ALL), Reply.text("Thank you.")],
     "write two": [Reply.tools((*WRITE, "toolu_aaa1"), (*WRITE, "toolu_aab2")), Reply.text("Both are written.")],
 }
 
@@ -55,13 +70,22 @@ class Perdure:
 
     async def spawn(self, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
         """Start it, and leave it running."""
+        return await self._spawn(asyncio.subprocess.DEVNULL, arguments, settings)
+
+    async def spawn_for_typing(self, *arguments: str) -> asyncio.subprocess.Process:
+        """The same, with a pipe into which somebody may type."""
+        return await self._spawn(asyncio.subprocess.PIPE, arguments, {})
+
+    async def _spawn(
+        self, stdin: int, arguments: Sequence[str], settings: Mapping[str, str]
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             CLIENT,
             *arguments,
             cwd=self.folder,
             env={**self.environment, **settings},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -16,6 +16,7 @@ COMMANDS = (
     *("verify", "export", "import"),
     *("start", "continue", "show", "list", "watch", "prompt"),
     *("approve", "deny", "pending", "pause", "resume", "terminate"),
+    *("interrupt", "steer", "step", "break"),
 )
 
 

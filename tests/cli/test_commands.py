@@ -93,7 +93,8 @@ async def test_a_chat_by_commands(perdure: Perdure) -> None:
     late = await perdure("continue", thread, "still there?", "--json")
     assert (late.code, late.json["error"]["kind"]) == (ExitCode.FAILED, "ended")
     listed = await perdure("list", "--json", "--limit", "1")
-    assert list(listed.json["threads"][0]) == ["thread_id", "status", "started_at", "closed_at", "tenant", "pending"]
+    keys = ["thread_id", "status", "started_at", "closed_at", "tenant", "pending", "stopped_at"]
+    assert list(listed.json["threads"][0]) == keys
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from cli.answers import PendingApproval, ThreadReport
+from cli.answers import PendingQuestion, ThreadReport
 from cli.errors import ClientError, NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.threads import Threads
 from eventlog.streams import ThreadId
@@ -60,9 +60,9 @@ async def test_what_waits_for_a_person_is_listed_with_its_exact_arguments(thread
     assert await threads.pending(thread) == []
 
 
-async def everywhere(threads: Threads, thread: ThreadId) -> list[PendingApproval]:
+async def everywhere(threads: Threads, thread: ThreadId) -> list[PendingQuestion]:
     """All questions, as soon as visibility, which is a little late, knows of this thread's."""
-    found: list[PendingApproval] = []
+    found: list[PendingQuestion] = []
     async with asyncio.timeout(30):
         while thread not in {question.thread_id for question in found}:
             await asyncio.sleep(0.05)

@@ -34,6 +34,8 @@ def _default(name: str, field: FieldInfo) -> str:
 
 
 def _plain(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     return default if isinstance(default, str) else json.dumps(default)
 
 

@@ -88,7 +88,7 @@ def test_the_exit_codes_are_documented() -> None:
     "kind",
     [
         answers.ThreadReport,
-        answers.PendingApproval,
+        answers.PendingQuestion,
         answers.RequestReport,
         answers.ThreadLine,
         answers.PromptReport,

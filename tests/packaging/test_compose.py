@@ -78,7 +78,11 @@ def test_the_worker_is_told_all_that_concerns_it() -> None:
     of_clients = {"PERDURE_TENANT", "PERDURE_PRINCIPAL"}
     inside_only = {name for name in map(variable_of, Settings.model_fields) if name.startswith("TEMPORAL_")}
     files = {
+        "PERDURE_ALERTS",
+        "PERDURE_BUDGETS",
         "PERDURE_MCP",
+        "PERDURE_RATE_LIMITS",
+        "PERDURE_WEBHOOKS",
         "PERDURE_SECRETS_DIR",
         "PERDURE_PRICES_FILE",
         "PERDURE_SYSTEM_PROMPT_FILE",

@@ -6,12 +6,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from eventlog.approval_terms import ApprovalTerms, Scope, Standing
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalGranted,
     ApprovalRequested,
+    ApprovalReused,
+    ApprovalVoted,
+    HumanInputExpired,
+    HumanInputProvided,
+    HumanInputRequested,
     LLMCallFailed,
     LLMCallRequested,
     LLMResponseReceived,
@@ -242,6 +249,38 @@ def asked(call_id: str, **arguments: Any) -> ApprovalRequested:
     )
 
 
+def asked_under(call_id: str, terms: ApprovalTerms) -> ApprovalRequested:
+    """A person is asked, under terms."""
+    return asked(call_id).model_copy(update={"terms": terms})
+
+
+def voted(call_id: str, approver: str = "bo", *, edited: JsonObject | None = None) -> ApprovalVoted:
+    """One of several people allows a call."""
+    digest = f"digest {call_id}" if edited is None else f"edited {call_id}"
+    return ApprovalVoted(call_id=call_id, digest=digest, approver=approver, edited_arguments=edited)
+
+
+def escalated(call_id: str, level: int = 1, *approvers: str) -> ApprovalEscalated:
+    """Nobody answers, and others are asked."""
+    groups = (approvers,) if approvers else ()
+    return ApprovalEscalated(
+        call_id=call_id, level=level, approvers=groups, expires_at=START + timedelta(hours=1 + level)
+    )
+
+
+def reused(call_id: str, grant: int, *, scope: Scope = "tool", name: str = "write_file") -> ApprovalReused:
+    """A call rests on an approval that was given before."""
+    return ApprovalReused(
+        call_id=call_id, tool_name=name, digest=f"digest {call_id}", grant=grant, approvers=("bo",), scope=scope
+    )
+
+
+def remembered(call_id: str, scope: Scope = "tool", thread: str = THREAD) -> ApprovalGranted:
+    """A person allows a call, and more like it."""
+    standing = Standing(scope=scope, tool_digest="d2", thread_id=thread)
+    return granted(call_id).model_copy(update={"remember": standing})
+
+
 def granted(call_id: str, *, edited: JsonObject | None = None, comment: str | None = None) -> ApprovalGranted:
     """A person allows a call."""
     return ApprovalGranted(
@@ -257,6 +296,22 @@ def denied(call_id: str, reason: str = "not on a Friday") -> ApprovalDenied:
 def expired(call_id: str) -> ApprovalExpired:
     """Nobody answers."""
     return ApprovalExpired(call_id=call_id)
+
+
+def inquired(call_id: str, **terms: Any) -> HumanInputRequested:
+    """A person is asked something by the model."""
+    inquiry = {"action": "input", "question": f"What of {call_id}?", **terms}
+    return HumanInputRequested(call_id=call_id, expires_at=START + timedelta(hours=1), **inquiry)
+
+
+def answered(call_id: str, value: Any = "blue", **terms: Any) -> HumanInputProvided:
+    """A person answers the model's question."""
+    return HumanInputProvided(call_id=call_id, by="bo", value=value, **{"action": "input", **terms})
+
+
+def unanswered(call_id: str) -> HumanInputExpired:
+    """Nobody answers the model's question."""
+    return HumanInputExpired(call_id=call_id)
 
 
 def results_in(blocks: Sequence[Block]) -> list[Block]:

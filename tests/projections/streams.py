@@ -6,50 +6,77 @@ session folded from the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never, get_args
 
 from hypothesis import strategies as st
 
-from eventlog.events import AnyEvent, ErrorOccurred, LLMResponseReceived, RequestIgnored, SessionStarted, UnknownEvent
+from eventlog.events import (
+    AnyEvent,
+    BudgetExceeded,
+    ErrorOccurred,
+    HumanInputProvided,
+    LLMResponseReceived,
+    LoopDetected,
+    ModelChanged,
+    RequestIgnored,
+    SessionStarted,
+    UnknownEvent,
+)
+from eventlog.inquiries import Verdict
 from eventlog.log import Recorded
 from eventlog.marks import Mark
-from eventlog.terms import Limits, Mode
+from eventlog.raises import Raise
+from eventlog.terms import Limits, LoopStage, Mode
 from llm.messages import Block
 from projections.decide import decide
 from projections.next_step import (
     AwaitMessage,
+    AwaitRaise,
     AwaitResume,
+    AwaitReview,
     CallModel,
     Ended,
     Finish,
+    PutUp,
     SettleCalls,
+    StopAt,
+    StopCalls,
     TripLimit,
     next_step,
 )
 from projections.requests import (
+    Answer,
     Approve,
     Close,
     Deny,
     Expire,
+    GiveUpBudget,
     GiveUpModel,
     GiveUpTool,
     Pause,
+    RaiseBudget,
+    Reach,
     Reject,
     Request,
     Resume,
+    ReviewAnswer,
     Say,
     Terminate,
     Trip,
 )
+from projections.review import FINAL
 from projections.session import SESSION, Session, evolve
+from projections.stopping import why_stopped
 from tests.projections.facts import (
+    MODEL,
     START,
     asked,
     asking,
     begun,
     completed,
+    inquired,
     model_failed,
     recorded,
     replied,
@@ -150,6 +177,8 @@ class Play:
             result_schema=self.pick((None, {"type": "object"})) if mode == "task" else None,
             idle_timeout=self.pick((None, 60.0)),
         )
+        if mode == "task" and self.maybe():
+            beginning = beginning.model_copy(update={"review": True})
         for event in (beginning, said("hi")):
             self.append(event)
         self.process = self.stored
@@ -165,8 +194,23 @@ class Play:
                 return self.await_people(timeout)
             case AwaitResume():
                 return self.await_people(None)
-            case TripLimit(limit, allowed, used):
-                self.tell(Trip(limit=limit, allowed=allowed, used=used))
+            case TripLimit(limit, allowed, used, tool):
+                self.tell(Trip(limit=limit, allowed=allowed, used=used, tool=tool))
+                self.deliver_told()
+            case AwaitRaise(asked_at):
+                return self.await_raise(asked_at)
+            case PutUp(number):
+                self.tell(ReviewAnswer(step=number, expires_at=START + timedelta(days=1)))
+                self.deliver_told()
+            case AwaitReview():
+                return self.await_review()
+            case StopCalls(calls):
+                for call in calls:
+                    why = why_stopped(self.process, call)
+                    self.tell(GiveUpTool(call_id=call.id, kind="interrupted", problem=why))
+                self.deliver_told()
+            case StopAt(point):
+                self.tell(Reach(**asdict(point)))
                 self.deliver_told()
             case Finish(reason, summary):
                 self.tell(Close(reason=reason, summary=summary))
@@ -181,6 +225,12 @@ class Play:
         """Ask the model, which answers, fails, or is given up and answers nevertheless."""
         if self.pick((True, True, False)):
             self.act()  # between the decision and the request
+        if self.pick((False,) * 12 + (True,)):
+            self.meet_the_limit()
+            return
+        if self.pick((False,) * 12 + (True,)):
+            self.take_a_detour(step)
+            return
         self.append(asking(step.step, step.at))
         self.meanwhile()
         for _ in range(self.pick((0,) * 8 + (1, 2))):
@@ -270,14 +320,15 @@ class Play:
                 nexts: Mapping[str, AnyEvent] = {
                     "ask": asked(call_id, path="0"),
                     "begin": begun(call_id, call.name),
+                    "inquire": inquired(call_id),
                     "mistake": tool_failed(call_id, kind="invalid_arguments"),
                 }
-                self.work(call_id, nexts[self.pick(("ask", "begin", "begin", "mistake"))])
-            case "asked":
+                self.work(call_id, nexts[self.pick(("ask", "begin", "begin", "inquire", "mistake"))])
+            case "asked" | "inquired":
                 self.answer(call_id)
             case "granted":
                 changed: AnyEvent = tool_failed(call_id, kind="changed")
-                self.work(call_id, self.pick((*(begun(call_id, call.name),) * 3, changed)))
+                self.work(call_id, self.pick((*(begun(call_id, call.name),) * 3, inquired(call_id), changed)))
             case "begun":
                 self.finish(call_id, call.name)
             case _:
@@ -289,6 +340,7 @@ class Play:
             Approve(call_id=call_id, approver="bo"),
             Approve(call_id=call_id, approver="bo", edited_arguments={"path": "other"}),
             Deny(call_id=call_id, approver="bo"),
+            Answer(call_id=call_id, by="bo", value="blue"),
             Expire(call_id=call_id),
         )
         self.tell(self.pick(answers))
@@ -329,6 +381,45 @@ class Play:
         self.deliver_told()
         return len(self.log) > before
 
+    def await_review(self) -> bool:
+        """Whether anything happened: somebody has looked at the final answer, or nobody does in time."""
+        if not self.told and self.maybe():
+            self.answer(FINAL)
+        return self.await_people(None)
+
+    def await_raise(self, asked_at: int) -> bool:
+        """Whether anything happened: more is allowed or not, or nobody answers in time."""
+        if not self.told and self.pick((True, False, False)):
+            self.tell(GiveUpBudget(asked_at=asked_at))
+        return self.await_people(None)
+
+    def raise_budget(self) -> None:
+        """Somebody allows more, or says no."""
+        more = Raise(
+            **{name: 5 for name in ("turns", "tool_calls", "tokens", "runtime") if getattr(self.stored.limits, name)},
+            tools=dict.fromkeys(self.stored.limits.tools, 5),
+        )
+        self.tell(RaiseBudget(amounts=more, refuse=self.pick((False, False, True)), by="cy"))
+
+    def meet_the_limit(self) -> None:
+        """The call would cost more than is left: a person is asked, or a cheaper model goes on from here."""
+        about = {"limit": "cost", "allowed": 1.0, "used": 0.9, "needed": 0.2}
+        if self.maybe():
+            self.settle_with(BudgetExceeded(**about, action="ask", question="May it use more?"))
+            return
+        marks = [self.append(BudgetExceeded(**about, action="degrade"))]
+        marks.append(self.append(ModelChanged(model=MODEL, previous="a dearer one", reason="it has no room")))
+        for mark in marks:
+            self.arrive(mark)
+
+    def take_a_detour(self, step: CallModel) -> None:
+        """Something comes before the call: a word about a circle, or another model."""
+        if self.maybe():
+            self.settle_with(ModelChanged(model=MODEL, previous="another", reason="it is away", stand_in=self.maybe()))
+            return
+        stage = self.pick(get_args(LoopStage))
+        self.settle_with(LoopDetected(step=step.step, stage=stage, period=1, times=3, calls="look"))
+
     def meanwhile(self) -> None:
         """Whatever else goes on at this moment."""
         for _ in range(self.pick((0, 0, 0, 1, 1, 2))):
@@ -345,7 +436,18 @@ class Play:
         self.deeds += 1
         deed = self.pick(
             ("say",) * 6
-            + ("pause", "resume", "resume", "terminate", "answer", "late answer", "nonsense", "strange", "zombie")
+            + (
+                "pause",
+                "resume",
+                "resume",
+                "terminate",
+                "answer",
+                "late answer",
+                "raise",
+                "nonsense",
+                "strange",
+                "zombie",
+            )
         )
         match deed:
             case "say":
@@ -356,6 +458,8 @@ class Play:
                 self.tell(Resume(by="bo"))
             case "terminate" if self.pick((True, False, False)):
                 self.tell(Terminate(by="bo"))
+            case "raise":
+                self.raise_budget()
             case "answer" if self.stored.waiting_for_answer:
                 self.answer(self.pick(self.stored.waiting_for_answer).id)
             case "late answer":
@@ -402,6 +506,8 @@ class Play:
         event = decide(self.stored, request)
         if event is None:
             return
+        if isinstance(event, HumanInputProvided) and event.action == "review":
+            event = event.model_copy(update={"verdict": self.pick(get_args(Verdict))})
         mark = self.append(event)
         if not isinstance(event, RequestIgnored):
             self.told.append(mark)
@@ -444,6 +550,8 @@ LIMITS = st.just(Limits()) | st.builds(
     tool_calls=st.sampled_from((None, 1, 3, 6)),
     tokens=st.sampled_from((None, 15, 40, 100)),
     runtime=st.sampled_from((None, 20.0, 100.0)),
+    tools=st.sampled_from(({}, {}, {"read_file": 2})),
+    at_limit=st.sampled_from(("end", "end", "ask")),
 )
 
 

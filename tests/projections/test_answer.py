@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from projections.answer import MOST_MISTAKES, check_answer, schema_problem
+from llm.json_schema import MOST_MISTAKES
+from projections.answer import check_answer, schema_problem
 
 SCHEMA = {
     "type": "object",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eventlog.canonical import digest_of
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
@@ -60,14 +61,21 @@ DONE: list[tuple[tuple[AnyEvent, ...], Request, AnyEvent]] = [
     (
         ASKED,
         Approve(call_id="a", approver="bo", comment="fine", edited_arguments={"path": "y"}),
-        ApprovalGranted(call_id="a", digest="digest a", approver="bo", comment="fine", edited_arguments={"path": "y"}),
+        ApprovalGranted(
+            call_id="a",
+            digest="digest a",
+            approver="bo",
+            comment="fine",
+            edited_arguments={"path": "y"},
+            edited_digest=digest_of({"path": "y"}),
+        ),
     ),
     (ASKED, Deny(call_id="a", approver="bo", reason="no"), ApprovalDenied(call_id="a", approver="bo", reason="no")),
     (ASKED, Expire(call_id="a"), ApprovalExpired(call_id="a")),
     (TASK, Pause(by="bo", reason="lunch"), SessionPaused(by="bo", reason="lunch")),
     (PAUSED, Resume(by="bo"), SessionResumed(by="bo")),
     ((*CHAT, model_failed()), Resume(by="bo"), SessionResumed(by="bo")),
-    (TASK, Terminate(by="bo"), SessionTerminationRequested(by="bo")),
+    (TASK, Terminate(by="bo"), SessionTerminationRequested(by="bo", orderly=True)),
     (TASK, Trip(limit="turns", allowed=1, used=1), BudgetExceeded(limit="turns", allowed=1, used=1)),
     (
         TASK,

@@ -8,39 +8,54 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from eventlog.approval_terms import ApprovalTerms, Escalation
 from eventlog.events import (
     AnyEvent,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
     ErrorOccurred,
+    HumanInputProvided,
     RequestIgnored,
     SessionCompleted,
     SessionPaused,
+    SessionTerminationRequested,
     StreamRepaired,
     UnknownEvent,
 )
+from eventlog.inquiries import Verdict
 from eventlog.log import Recorded
+from eventlog.raises import Raise
 from eventlog.terms import CompletionReason, Limits
 from projections.fold import fold
 from projections.invariants.catalogue import INVARIANTS, breaches
 from projections.invariants.invariant import Moment
 from projections.invariants.views import ViewsAgree
+from projections.review import FINAL
 from projections.session import SESSION
 from tests.projections.facts import (
+    answered,
     asked,
+    asked_under,
     asking,
     begun,
     completed,
+    escalated,
     expired,
     granted,
+    inquired,
     model_failed,
     recorded,
+    remembered,
     replied,
+    reused,
     ruled,
     said,
     started,
     tool_failed,
     unknown,
     use,
+    voted,
 )
 from tests.projections.facts import given as stream
 from tests.projections.streams import Story, stories
@@ -55,6 +70,10 @@ for_every_story = settings(
 )
 
 
+PAIR = ApprovalTerms(quorum=2)
+PASSED = ApprovalTerms(escalation=(Escalation(approvers=(("b*",),), timeout=9),))
+
+
 def over(reason: CompletionReason = "success") -> SessionCompleted:
     """The session ends."""
     return SessionCompleted(completion_reason=reason, summary="it is over")
@@ -63,6 +82,13 @@ def over(reason: CompletionReason = "success") -> SessionCompleted:
 ASKED = (started(), said("hi"), asking(1, 1))
 CALLED = (*ASKED, replied(use("a"), use("b"), at=1))
 ANSWERED = (*ASKED, replied("Done.", at=1))
+REVIEWED = (started().model_copy(update={"review": True}), *ASKED[1:])
+PUT_UP = (inquired(FINAL, action="review").model_copy(update={"step": 1}),)
+
+
+def accepted(verdict: Verdict = "accept") -> HumanInputProvided:
+    """A person says what becomes of the final answer."""
+    return answered(FINAL, None, action="review", verdict=verdict, step=1)
 
 
 @for_every_story
@@ -112,6 +138,15 @@ LEGAL: dict[str, tuple[AnyEvent, ...]] = {
     "a call that failed before it began": (*CALLED, tool_failed("a", kind="invalid_arguments")),
     "a call that the policy allows": (*CALLED, ruled("a", "warn"), begun("a")),
     "a call that the policy denies": (*CALLED, ruled("a", "deny"), tool_failed("a", kind="denied_by_policy")),
+    "a call that two people allowed": (*CALLED, asked_under("a", PAIR), voted("a", "cy"), granted("a"), begun("a")),
+    "a call that a second group allowed": (*CALLED, asked_under("a", PASSED), escalated("a", 1, "b*"), granted("a")),
+    "a call that nobody's answer allowed": (
+        *(*CALLED, asked_under("a", ApprovalTerms(on_expiry="allow"))),
+        *(expired("a").model_copy(update={"action": "allow"}), begun("a"), completed("a", "ok")),
+    ),
+    "a call that was allowed before": (
+        *(*CALLED, asked("a"), remembered("a"), reused("b", 5, name="read_file"), begun("b"), completed("b", "ok")),
+    ),
     "a call that a person allowed": (*CALLED, ruled("a", "ask"), asked("a"), granted("a"), begun("a")),
     "other arguments than were denied": (
         *CALLED,
@@ -121,6 +156,10 @@ LEGAL: dict[str, tuple[AnyEvent, ...]] = {
     ),
     "a decision that came too late": (*CALLED, tool_failed("a", kind="crashed"), ruled("a", "deny")),
     "a decision after the end": (*CALLED, over("terminated"), ruled("a", "deny")),
+    "a question that is answered": (*CALLED, inquired("a"), answered("a")),
+    "an answer that a person accepted": (*REVIEWED, replied("Done.", at=1), *PUT_UP, accepted(), over()),
+    "an answer that was sent back": (*REVIEWED, replied("Done.", at=1), *PUT_UP, accepted("send_back"), asking(2, 5)),
+    "a question that had to be allowed": (*CALLED, ruled("a", "ask"), asked("a"), granted("a"), inquired("a")),
     "an intent that came too late": (*CALLED, tool_failed("a", kind="crashed"), begun("a")),
     "a step that is asked for again": (*ASKED, asking(1, 1), replied("Done.", at=1)),
 }
@@ -132,7 +171,37 @@ def test_what_may_happen_is_legal(events: tuple[AnyEvent, ...]) -> None:
     assert list(breaches(stream(*events))) == []
 
 
+TWO = asked_under("a", ApprovalTerms(quorum=2, self_approval=False))
+NEXT = asked_under("a", ApprovalTerms(escalation=(Escalation(approvers=(("boss",),), timeout=9),)))
+ALLOWED = expired("a").model_copy(update={"action": "allow"})
+
 BROKEN: list[tuple[str, Sequence[Recorded], str]] = [
+    ("QuorumsAreMet", stream(*CALLED, TWO, granted("a")), "by 1 of the 2 people who must"),
+    ("QuorumsAreMet", stream(*CALLED, TWO, voted("a"), voted("a", "BO")), "BO allows call a twice"),
+    ("QuorumsAreMet", stream(*CALLED, TWO, voted("a", "Ana")), "Ana has started this thread"),
+    (
+        "QuorumsAreMet",
+        stream(*CALLED, TWO, voted("a", "cy"), voted("a", "di", edited={}), granted("a")),
+        "by 1 of the 2 people who must",
+    ),
+    ("QuorumsAreMet", stream(*CALLED, NEXT, escalated("a", 1, "boss"), granted("a")), "bo is not among those"),
+    ("EscalationsFollowEachOther", stream(*CALLED, NEXT, expired("a")), "expires at level 0 of 1"),
+    ("EscalationsFollowEachOther", stream(*CALLED, NEXT, escalated("a", 2, "boss")), "from level 0 of 1 to 2"),
+    ("EscalationsFollowEachOther", stream(*CALLED, NEXT, escalated("a", 1, "cy")), "to others than was agreed"),
+    ("EscalationsFollowEachOther", stream(*CALLED, asked("a"), ALLOWED), "is to deny call a, not to allow it"),
+    ("ReusesRestOnGrants", stream(*CALLED, reused("a", 1)), "no approval for calls to come stands there"),
+    ("ReusesRestOnGrants", stream(*CALLED, asked("a"), granted("a"), reused("b", 5)), "no approval for calls to come"),
+    ("ReusesRestOnGrants", stream(*CALLED, asked("a"), remembered("a"), reused("b", 5)), "it covers other calls"),
+    (
+        "ReusesRestOnGrants",
+        stream(*CALLED, asked("a"), remembered("a", thread="t-2"), reused("b", 5, name="read_file")),
+        "an approval of thread t-2",
+    ),
+    (
+        "ReusesRestOnGrants",
+        stream(*CALLED, asked("a"), remembered("a", "arguments"), reused("b", 5, scope="arguments", name="read_file")),
+        "it covers other arguments",
+    ),
     ("PositionsAreContiguous", [*stream(*ASKED), recorded(4, said("and?"))], "position 4, the next one is 3"),
     ("PositionsAreContiguous", [*stream(*ASKED), recorded(2, said("and?"))], "position 2, the next one is 3"),
     ("BeginsOnce", stream(said("hi")), "begins with UserMessageAdded"),
@@ -168,8 +237,21 @@ BROKEN: list[tuple[str, Sequence[Recorded], str]] = [
         stream(*CALLED, asked("a"), granted("a").model_copy(update={"digest": "other"})),
         "other arguments",
     ),
+    ("ToolsBeginOnce", stream(*CALLED, inquired("a"), begun("a")), "a question to a person"),
+    ("CallsAreOpen", stream(*CALLED, inquired("a"), answered("a"), answered("a")), "over already"),
+    ("AnswersAreReviewed", stream(*ANSWERED, *PUT_UP), "not due"),
+    ("AnswersAreReviewed", stream(*REVIEWED, replied("Done.", at=1), accepted()), "not open"),
+    ("AnswersAreReviewed", stream(*REVIEWED, replied("Done.", at=1), over()), "nobody has accepted"),
+    ("QuestionsAreAnsweredOnce", stream(*CALLED, inquired("a"), inquired("a")), "inquired already"),
+    ("QuestionsAreAnsweredOnce", stream(*CALLED, asked("a"), inquired("a")), "asked already"),
+    ("QuestionsAreAnsweredOnce", stream(*CALLED, answered("a")), "it is wanted"),
     ("TheEndLeavesNothingOpen", stream(*CALLED, begun("a"), over()), "open calls: a, b"),
     ("TheEndLeavesNothingOpen", stream(*CALLED, over("failure")), "open calls: a, b"),
+    (
+        "TheEndLeavesNothingOpen",
+        stream(*CALLED, SessionTerminationRequested(by="ana", orderly=True), over("terminated")),
+        "open calls: a, b",
+    ),
     ("TheEndLeavesNothingOpen", stream(*ANSWERED, said("and?"), over()), "position 4 has no answer"),
     ("NothingFollowsTheEnd", stream(*ANSWERED, over(), over("timeout")), "ends again"),
     ("NothingFollowsTheEnd", stream(*ANSWERED, over(), said("hm")), "UserMessageAdded comes after"),
@@ -184,6 +266,17 @@ BROKEN: list[tuple[str, Sequence[Recorded], str]] = [
         "LimitsHold",
         stream(started(limits=Limits(tool_calls=1)), *CALLED[1:], begun("a")),
         "2 calls of 1",
+    ),
+    (
+        "ToolLimitsHold",
+        stream(started(limits=Limits(tools={"read_file": 1})), *CALLED[1:], begun("a")),
+        "read_file begins although 2 calls of 1",
+    ),
+    ("BudgetsAreAnsweredOnce", stream(*ANSWERED[:2], BudgetRefused(by="ana", reason="no")), "nobody is asked"),
+    (
+        "BudgetsAreAnsweredOnce",
+        stream(*ANSWERED[:2], BudgetRaised(more=Raise(turns=1), by="ana", account="[]")),
+        "of which nobody was asked",
     ),
 ]
 

@@ -69,17 +69,17 @@ RULES: list[tuple[str, tuple[AnyEvent, ...], Step]] = [
         (*TASK, SessionCompleted(completion_reason="success", summary="."), said("more")),
         Ended("success"),
     ),
-    # 2 · somebody wants it to end
+    # 3 · somebody wants it to end
     (
         "termination comes before everything that is open",
         (*TASK, replied(use("a")), PAUSED, TERMINATE),
         Finish("terminated", "the session was terminated on request"),
     ),
-    # 3 · a limit is reached
+    # 4 · a limit is reached
     (
         "a limit that was tripped ends the session",
         (*TASK, BudgetExceeded(limit="turns", allowed=1, used=1)),
-        Finish("limit", "the limit on turns was reached"),
+        Finish("limit", "the limit on turns was reached: 1 of 1; it had come to 0 turns, 0 tool calls and 0 tokens"),
     ),
     (
         "the last turn is over and another is wanted",
@@ -104,12 +104,12 @@ RULES: list[tuple[str, tuple[AnyEvent, ...], Step]] = [
         SettleCalls((wanted("a"),)),
     ),
     ("a limit comes before a pause", (limited(runtime=10), said("hi"), PAUSED), TripLimit("runtime", 10, 10)),
-    # 4 · it is paused
+    # 5 · it is paused
     ("a pause comes before open calls", (*TASK, replied(use("a")), PAUSED), AwaitResume()),
     ("a pause comes before the model", (*TASK, PAUSED), AwaitResume()),
     ("a pause comes before the end", (*TASK, replied("done"), PAUSED), AwaitResume()),
     ("what is resumed goes on", (*TASK, PAUSED, RESUMED), CallModel(1, 3)),
-    # 5 · tool calls are open
+    # 7 · tool calls are open
     ("every open call is settled", (*TASK, replied(use("a"), use("b"))), SettleCalls((wanted("a"), wanted("b")))),
     (
         "one result is missing",
@@ -126,7 +126,7 @@ RULES: list[tuple[str, tuple[AnyEvent, ...], Step]] = [
         (*TASK, replied(use("a")), tool_failed("a", will_retry=True)),
         SettleCalls((wanted("a"),)),
     ),
-    # 6 · the model could not be asked, or will not answer
+    # 9 · the model could not be asked, or will not answer
     (
         "a task fails with its model",
         (*TASK, model_failed()),
@@ -149,7 +149,7 @@ RULES: list[tuple[str, tuple[AnyEvent, ...], Step]] = [
         (*TASK, replied(use("a"), stop_reason="model_context_window_exceeded", final=True)),
         Finish("failure", "the conversation no longer fits into the model's context window"),
     ),
-    # 7 · the model owes a reply
+    # 10 · the model owes a reply
     ("the first message", TASK, CallModel(1, 1)),
     ("all results are there", (*TASK, replied(use("a")), completed("a", "A")), CallModel(2, 3)),
     ("a denial is a result", (*TASK, replied(use("a")), asked("a"), denied("a")), CallModel(2, 4)),
@@ -171,7 +171,7 @@ RULES: list[tuple[str, tuple[AnyEvent, ...], Step]] = [
         Finish("failure", "4 replies in a row were cut off, empty or not what was asked for"),
     ),
     ("three may be forgiven", (*TASK, *FOUR_CUT_OFF[:3]), CallModel(4, 4)),
-    # 8 · it has had its last word
+    # 11 · it has had its last word
     ("a task is done", (*TASK, replied("done")), Finish("success", "the model gave its final answer")),
     ("a chat waits", (*CHAT, replied("done")), AwaitMessage(60)),
 ]

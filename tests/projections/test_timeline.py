@@ -1,47 +1,70 @@
 """What happened, line by line."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import get_args
 
 import pytest
 
+from eventlog.approval_terms import ApprovalTerms
 from eventlog.events import (
     EVENT_TYPES,
     AnyEvent,
+    BreakpointCleared,
+    BreakpointReached,
+    BreakpointSet,
     BudgetExceeded,
+    BudgetRaised,
+    BudgetRefused,
+    BudgetWarned,
     ErrorOccurred,
+    LoopDetected,
+    ModelChanged,
     RequestIgnored,
     SessionCompleted,
+    SessionInterrupted,
     SessionPaused,
     SessionResumed,
+    SessionStepped,
     SessionTerminationRequested,
     StreamRepaired,
     ToolExecutionCompleted,
     UnknownEvent,
     UserMessageAdded,
 )
+from eventlog.raises import Raise
+from eventlog.terms import Breakpoint
 from projections.fold import fold
 from projections.timeline import LONGEST, TIMELINE, Line
 from tests.projections.facts import (
+    MODEL,
     START,
+    answered,
     asked,
+    asked_under,
     asking,
     begun,
     completed,
     denied,
+    escalated,
     expired,
     given,
     granted,
+    inquired,
     model_failed,
     recorded,
+    remembered,
     replied,
+    reused,
     ruled,
     said,
     started,
     thought,
     tool_failed,
+    unanswered,
     unknown,
     use,
+    voted,
 )
 
 IMAGE = {"type": "image", "source": {}}
@@ -52,7 +75,57 @@ LINES: list[tuple[AnyEvent, str, str]] = [
     (SessionPaused(by="bo"), "bo", "paused the session"),
     (SessionResumed(by="bo"), "bo", "resumed the session"),
     (SessionTerminationRequested(by="bo", reason="enough"), "bo", "asked to end the session: enough"),
+    (SessionInterrupted(by="bo", reason="wrong folder"), "bo", "interrupted what runs: wrong folder"),
+    (SessionStepped(by="bo"), "bo", "let the session go on for one step"),
+    (BreakpointSet(breakpoint=Breakpoint(), by="bo"), "bo", "set the breakpoint before:step"),
+    (BreakpointCleared(breakpoint="before:step", by="bo"), "bo", "cleared the breakpoint before:step"),
+    (BreakpointCleared(by="bo"), "bo", "cleared all breakpoints"),
+    (
+        BreakpointReached(breakpoint="before:w*", when="before", step=2, tools=("write_file",), calls=("a",)),
+        "perdure",
+        "stopped before write_file (breakpoint before:w*)",
+    ),
+    (BreakpointReached(breakpoint="one-step", when="after", step=2), "perdure", "stopped after one step: model call 2"),
+    (UserMessageAdded(message="not so", sender="bo", steering=True), "bo", "steers: not so"),
     (BudgetExceeded(limit="turns", allowed=2, used=2), "perdure", "the limit on turns is reached: 2 of 2"),
+    (
+        BudgetExceeded(limit="cost", allowed=5, used=4.5, needed=0.75, action="degrade"),
+        "perdure",
+        "the limit on cost has no room for 0.75 more: 4.5 of 5",
+    ),
+    (
+        BudgetExceeded(limit="cost", allowed=5, used=4.5, action="ask", question="May it use more?"),
+        "perdure",
+        "asks for more: May it use more?",
+    ),
+    (
+        BudgetWarned(
+            limit="tokens", share=0.8, allowed=1000, used=810, account='["b","acme","ana","2026-11","tokens"]'
+        ),
+        "perdure",
+        "80% of the limit on tokens of b for ana of acme in 2026-11 is used: 810 of 1000",
+    ),
+    (
+        BudgetRaised(more=Raise(cost=Decimal(5), tools={"look": 2}, unpriced=True), by="ana", reason="fine"),
+        "ana",
+        "allowed more: 5 cost, 2 calls of look, models of unknown price: fine",
+    ),
+    (BudgetRefused(by="ana", reason="too dear"), "ana", "allowed no more: too dear"),
+    (
+        ModelChanged(model=MODEL, previous="dear", reason="no room"),
+        "perdure",
+        "asks claude-test from here on, no longer dear: no room",
+    ),
+    (
+        LoopDetected(step=4, stage="told", period=1, times=3, calls="look"),
+        "perdure",
+        "the same calls brought the same results 3 times: the model is told",
+    ),
+    (
+        LoopDetected(step=8, stage="asked", period=2, times=5, calls="look"),
+        "perdure",
+        "the same 2 steps brought the same results 5 times: a person is asked to go on or end it",
+    ),
     (ErrorOccurred(error_type="Odd", error_message="very"), "perdure", "error Odd: very"),
     (SessionCompleted(completion_reason="success", summary="done"), "perdure", "session over (success): done"),
     (asking(3, 1), "perdure", "asks claude-test, call 3, 1,234 bytes"),
@@ -85,7 +158,24 @@ LINES: list[tuple[AnyEvent, str, str]] = [
     (granted("x", comment="fine"), "bo", "approved x: fine"),
     (granted("x", edited={"path": "ä"}), "bo", 'approved x, with {"path": "ä"}'),
     (denied("x"), "bo", "denied x: not on a Friday"),
+    (voted("x"), "bo", "votes for x"),
+    (voted("x", edited={"path": "y"}), "bo", 'votes for x, with {"path": "y"}'),
+    (remembered("x"), "bo", "approved x, and from now on every call of the tool"),
+    (remembered("x", "arguments"), "bo", "approved x, and from now on the very same"),
+    (escalated("x", 1, "boss*"), "perdure", "nobody answered in time, asks boss*: x"),
+    (escalated("x"), "perdure", "nobody answered in time, asks anyone: x"),
+    (reused("x", 17), "perdure", "runs write_file without asking: bo allowed it at position 17"),
+    (expired("x").model_copy(update={"action": "allow"}), "perdure", "nobody answered in time, so it runs: x"),
+    (
+        asked_under("x", ApprovalTerms(quorum=2, approvers=(("b*",),))),
+        "perdure",
+        "asks for approval (high risk, 2 people, of b*): May x write?",
+    ),
     (expired("x"), "perdure", "nobody answered in time: x"),
+    (inquired("x"), "perdure", "asks a person (input): What of x?"),
+    (answered("x", comment="sure"), "bo", "answered x: blue: sure"),
+    (answered("x", value=True, action="confirm"), "bo", "answered x: yes"),
+    (unanswered("x"), "perdure", "nobody answered in time: x"),
     (
         RequestIgnored(request="approve", by="bo", problem="too late"),
         "bo",

@@ -40,6 +40,12 @@ WISHES = {
     "2 + 3": ("calculate", {"expression": "2 + 3"}),
     "calculate 2^10": ("calculate", {"expression": "2**10"}),
     "echo Hello there!": ("echo", {"message": "Hello there!"}),
+    "ask me for your name": ("ask_human", {"question": "your name?"}),
+    "ask me whether it may go on.": ("ask_human", {"question": "Is it so that it may go on?", "kind": "confirm"}),
+    "Ask a person which colour: red, green or blue": (
+        "ask_human",
+        {"question": "which colour?", "kind": "choose", "options": ["red", "green", "blue"]},
+    ),
     "search for TODO in src": ("search_files", {"pattern": "TODO", "path": "src"}),
     "write a.md: read this; and then that": ("write_file", {"path": "a.md", "content": "read this; and then that\n"}),
     "write hello into a.md": ("write_file", {"path": "a.md", "content": "hello\n"}),

@@ -9,6 +9,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.steps import Learned, ToolStep
+from activities.tokens import Tokens
 from activities.tools import ToolActivities
 from activities.views import Views
 from eventlog.events import (
@@ -83,7 +84,7 @@ async def attempt(log: StandsStill, workspace: Path, fired: list[str]) -> Learne
     call = replied(use("a", "fire", word="it"), use("b", "fire", word="too"), at=1)
     terms = started().model_copy(update={"tools": toolbox.terms(None), "thread_id": THREAD})
     await happened(log, terms, said("go"), asking(1, 1), call)
-    tools, environment = ToolActivities(log, Views(log), toolbox, workspace), ActivityEnvironment()
+    tools, environment = ToolActivities(log, Views(log), toolbox, workspace, Tokens()), ActivityEnvironment()
     environment.info = replace(environment.info, workflow_id=THREAD)
     learned: Learned = await environment.run(tools.run_tool, STEP)
     return learned

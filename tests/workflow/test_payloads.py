@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
+from temporalio.converter import WorkflowSerializationContext
 
 from activities.steps import Tell
 from projections.requests import Approve, Say
-from workflows.payloads import PayloadConverter
+from workflows.payloads import PayloadConverter, data_converter
 
 CONVERTER = PayloadConverter()
 halves = st.text(st.characters(codec=None) | st.sampled_from("\ud83d\udc00\0"))
@@ -55,3 +56,10 @@ def test_what_a_type_cannot_hold_is_refused() -> None:
     assert CONVERTER.from_payload(payload) == {"message": "\ud83d"}
     with pytest.raises(ValidationError):
         CONVERTER.from_payload(payload, Say)
+
+
+def test_payloads_are_the_same_in_every_context() -> None:
+    """The sandbox, which answers that there is none, relies on it."""
+    context = WorkflowSerializationContext(namespace="default", workflow_id="t")
+    assert data_converter.with_context(context) is data_converter
+    assert data_converter.external_storage is None

@@ -224,7 +224,8 @@ async def test_a_session_is_stopped_in_the_middle_of_a_model_call(play: Play, ho
     else:
         await handle.cancel()
     await world.until(handle.id, lambda session: session.completed == "terminated")
-    assert (await world.types(handle.id))[-2:] == ["SessionTerminationRequested", "SessionCompleted"]
+    ending = ["SessionTerminationRequested", "LLMCallFailed", "SessionCompleted"]
+    assert (await world.types(handle.id))[-3:] == ending
 
 
 async def test_a_session_cancelled_at_its_start_has_an_end_too(play: Play) -> None:

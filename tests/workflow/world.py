@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer, Worker
 
 import worker as composition
-from bootstrap import Defaults
+from bootstrap import Defaults, open_admission, open_book
 from eventlog.events import AnyEvent
 from eventlog.log import EventLog, Recorded
 from eventlog.postgres import PostgresEventLog
@@ -135,8 +135,10 @@ async def world(
             log=log,
             model=adapter,
             toolbox=bench.beside(source) if source else bench,
-            defaults=Defaults(ModelTerms(name="scripted-1"), "Be brief."),
+            defaults=Defaults(ModelTerms(name="scripted-1"), "Be brief.", chosen.fallback_models),
             vocabulary=vocabulary,
+            admission=await open_admission(chosen, log) if isinstance(log, PostgresEventLog) else None,
+            book=await open_book(chosen, log) if isinstance(log, PostgresEventLog) else None,
         )
         await exits.enter_async_context(worker)
         here = World(client, log, model, queue, worker, chosen)
