@@ -26,8 +26,9 @@ from eventlog.marks import Mark
 from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
 from llm.messages import Block, ModelReply, ModelRequest
 from llm.model import Model
+from projections.evolution import SESSION
 from projections.loops import LOOPS, LoopTerms
-from projections.session import SESSION, Session
+from projections.session import Session
 from projections.transcript import TRANSCRIPT, NotStarted, Transcript, render
 from projections.verdict import asked, verdict
 from tools.toolbox import Toolbox

@@ -39,7 +39,7 @@ from llm.messages import ModelRequest, TokenUsage
 from policy.judge import Judge
 from policy.rules import Policy
 from projections.budget_question import reached
-from projections.session import SESSION
+from projections.evolution import SESSION
 from projections.spending import SPENDING, Spending
 
 INTERRUPTED = "the process that asked died before it could say what came of it: it may have been billed"

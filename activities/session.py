@@ -33,6 +33,7 @@ from policy.mistakes import InvalidFile
 from policy.rules import Policy
 from projections.answer import schema_problem
 from projections.decide import decide, refusal
+from projections.evolution import SESSION
 from projections.requests import (
     Answer,
     Approve,
@@ -51,7 +52,7 @@ from projections.requests import (
     StepOnce,
     Terminate,
 )
-from projections.session import SESSION, Session
+from projections.session import Session
 from projections.steering_decisions import told_by
 from projections.transcript import TRANSCRIPT, Transcript, check_answer, final_answer
 from projections.voting import Proof

@@ -39,7 +39,8 @@ from eventlog.events import (
 from eventlog.log import EntryRejected, EventLog
 from eventlog.marks import Mark
 from policy.judge import AUTHOR
-from projections.session import SESSION, Session
+from projections.evolution import SESSION
+from projections.session import Session
 from projections.tool_calls import TOOL_CALLS, OpenCall, StandingGrant, ToolCalls
 from resilience.limits import Subject
 from tools.context import ToolContext

@@ -28,8 +28,8 @@ from eventlog.postgres import PostgresEventLog
 from eventlog.queries import READ_STREAM
 from eventlog.streams import StreamName, ThreadId, stream_of
 from projections.composed import compose
+from projections.evolution import SESSION
 from projections.fold import Projection
-from projections.session import SESSION
 from projections.transcript import TRANSCRIPT
 
 ROUNDS = {1_000: 25, 10_000: 9, 100_000: 5}

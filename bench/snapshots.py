@@ -26,8 +26,8 @@ from eventlog.log import Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.snapshots import Snapshot
 from eventlog.streams import StreamName, ThreadId, stream_of
+from projections.evolution import SESSION
 from projections.fold import Projection, fold
-from projections.session import SESSION
 from projections.tool_calls import TOOL_CALLS
 from projections.transcript import TRANSCRIPT
 

@@ -10,7 +10,8 @@ from cli.temporal import RPC_TIMEOUT, temporal
 from eventlog.events import SessionStarted
 from eventlog.log import EventLog
 from eventlog.streams import AGENT, ThreadId
-from projections.session import Session, Status, evolve
+from projections.evolution import evolve
+from projections.session import Session, Status
 
 STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
 TENANT = SearchAttributeKey.for_keyword("PerdureTenant")

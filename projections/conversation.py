@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from eventlog.events import ApprovalGranted, ApprovalVoted, HumanInputProvided, LLMResponseReceived, UserMessageAdded
 from llm.messages import Block, Role, text_block, text_of
-from projections.session import CUT_OFF
+from projections.evolution import CUT_OFF
 from projections.tool_results import CUT_OFF_CALL, ToolOutcome, failed_result, is_sendable, result_of, words
 
 REFUSED = "The model refused to answer."

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from projections.evolution import SESSION
 from projections.fold import Projection
-from projections.session import SESSION
 from projections.summary import SUMMARY
 from projections.timeline import TIMELINE
 from projections.tool_calls import TOOL_CALLS

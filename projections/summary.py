@@ -18,8 +18,9 @@ from eventlog.inquiries import InputAction
 from eventlog.log import Recorded
 from projections.budget_question import BUDGET
 from projections.codec import json_codec
+from projections.evolution import SESSION
 from projections.fold import Projection
-from projections.session import SESSION, PendingCall, Session, Status
+from projections.session import PendingCall, Session, Status
 from projections.usage import USAGE, Usage
 
 Asked: TypeAlias = ApprovalRequested | HumanInputRequested | BudgetExceeded

@@ -55,8 +55,9 @@ from eventlog.metadata import Metadata
 from llm.messages import JsonObject
 from projections.ballot import UNASKED, Ballot
 from projections.codec import json_codec
+from projections.evolution import runnable_calls
 from projections.fold import Projection
-from projections.session import CallState, runnable_calls
+from projections.session import CallState
 
 
 @dataclass(frozen=True, slots=True)

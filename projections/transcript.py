@@ -65,9 +65,9 @@ from llm.messages import Message, ModelRequest, ToolSpec
 from projections.answer import check_answer as check_answer  # noqa: PLC0414 - offered beside `final_answer`
 from projections.codec import json_codec
 from projections.conversation import Entry, Reply, heard, new_reply, said, sent_back
+from projections.evolution import ENDS_BADLY
 from projections.fold import Projection
 from projections.loops import notice
-from projections.session import ENDS_BADLY
 from projections.standing_in import fitting, models_after, models_of
 
 SCHEMA = "The final answer must be JSON that fits this schema:"

@@ -3,7 +3,7 @@
 from eventlog.events import SessionStarted
 from llm.messages import Block, ModelReply, text_of
 from projections.answer import check_answer
-from projections.session import CUT_OFF, ENDS_BADLY
+from projections.evolution import CUT_OFF, ENDS_BADLY
 
 
 def asked(reply: ModelReply) -> list[Block]:

@@ -1,26 +1,24 @@
 """The agent, told as a process. START HERE after `projections/next_step.py`."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
-from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.model import ModelActivities
     from activities.session import SessionActivities
-    from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, StopStep, Tell, ToolStep
-    from activities.stopping import StoppingActivities
+    from activities.steps import CRASHED, InThread, Learned, ModelStep, OpenSession, ToolStep
     from activities.tools import ToolActivities
     from eventlog.streams import InvalidName, thread_id
     from eventlog.terms import CompletionReason, ToolTerms
     from llm.messages import Frozen
-    from projections.breakpoints import Point, due
+    from projections.breakpoints import due
     from projections.next_step import (
         AwaitMessage,
         AwaitRaise,
@@ -35,31 +33,24 @@ with workflow.unsafe.imports_passed_through():
         StopAt,
         StopCalls,
         TripLimit,
-        next_step,
     )
     from projections.requests import (
         Close,
-        Expire,
-        GiveUpBudget,
         GiveUpModel,
         GiveUpTool,
-        Reach,
         Request,
         ReviewAnswer,
-        Skip,
         StartSession,
         Steer,
         Terminate,
         Trip,
     )
-    from projections.session import PendingCall, Session, Status, evolve, milliseconds
-    from projections.steering import INTERRUPTED
-    from projections.stopping import DROPPED, drops_model_call, skips_calls, stops_calls, why_stopped
-    from workflows.doors import Doors, mistakes
-    from workflows.face import Face
-    from workflows.options import LOG, LOG_AWAY, MODEL, STOPPING, quick_options, tool_options
-
-T = TypeVar("T")
+    from projections.session import PendingCall, Session, Status, milliseconds
+    from projections.stopping import drops_model_call, stops_calls
+    from workflows.doors import mistakes
+    from workflows.options import LOG, LOG_AWAY, MODEL, quick_options, tool_options
+    from workflows.stopping import Stopping
+    from workflows.tasks import to_the_end, why
 
 
 class Outcome(Frozen):
@@ -80,7 +71,7 @@ class Resumed(Frozen):
 
 
 @workflow.defn(name="Agent")
-class AgentWorkflow(Doors):
+class AgentWorkflow(Stopping):
     """One session, from its first message to its end.
 
     The loop asks `next_step` of the folded session what to do and does it, until nothing is left to do. Steps are
@@ -90,20 +81,16 @@ class AgentWorkflow(Doors):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        self.session = Session()
-        self._known_up_to = -1
+        super().__init__()
         self._resumed = _read_resumed(given)
         self._told = self._resumed.told if self._resumed else 0
-        self._reached = 0
-        self._telling = asyncio.Lock()
         self._cancelled = False
-        self._face = Face()
 
     @workflow.run
     async def run(self, *given: Any) -> Outcome:
         """Open the session and take one step after another. It is given a `StartSession`, or what a run before left."""
         try:
-            await _to_the_end(self._open(given))
+            await to_the_end(self._open(given))
         except asyncio.CancelledError:
             await self._cancel()
         while not isinstance(step := self._next(), Ended):
@@ -123,11 +110,6 @@ class AgentWorkflow(Doors):
             reason=step.reason,
             position=self.session.position,
         )
-
-    @property
-    def is_telling(self) -> bool:
-        """Whether a fact is being made, so that the log may know more than the session."""
-        return self._telling.locked()
 
     async def tell(self, request: Request) -> Learned:
         """Make the fact a person's request asks for; requests are told in the order they came in."""
@@ -175,12 +157,10 @@ class AgentWorkflow(Doors):
 
     async def _open(self, given: Sequence[Any]) -> None:
         try:
-            self.session = await (self._recall(self._resumed) if self._resumed else self._begin(given))
+            self._know(await (self._recall(self._resumed) if self._resumed else self._begin(given)))
         except ActivityError as error:
-            kind, problem = _why(error)
+            kind, problem = why(error)
             raise ApplicationError(problem, type=kind, non_retryable=True) from error
-        self._known_up_to = self.session.position
-        self._face.show(self.session)
 
     async def _begin(self, given: Sequence[Any]) -> Session:
         _check_thread_id()
@@ -203,7 +183,7 @@ class AgentWorkflow(Doors):
                 ModelActivities.call_model, model_step, summary=f"model, turn {step.step}", **MODEL
             )
         except ActivityError as error:
-            kind, problem = _why(error)
+            kind, problem = why(error)
             if kind in LOG_AWAY or drops_model_call(self.session, step.at):
                 return
             await self._tell(f"model/{step.step}/outcome", GiveUpModel(step=step.step, kind=kind, problem=problem))
@@ -236,7 +216,7 @@ class AgentWorkflow(Doors):
         try:
             learned = await self._execute(call, self.session.tools.get(call.name))
         except FailureError as error:
-            kind, problem = _why(error)
+            kind, problem = why(error)
             if kind in LOG_AWAY or stops_calls(self.session):
                 return
             key = f"call/{self.session.steps}/{call.id}/outcome"
@@ -254,127 +234,12 @@ class AgentWorkflow(Doors):
             try:
                 return await workflow.execute_local_activity_method(run, step, summary=title, **quick)
             except FailureError as error:  # a local activity's own, not wrapped
-                if _why(error)[0] != CRASHED:
+                if why(error)[0] != CRASHED:
                     raise
         options = tool_options(terms.timeout, terms.attempts) if terms else tool_options(0, 1)
         return await workflow.execute_activity_method(run, step, summary=title, **options)
 
-    async def _await_answer(self, call: PendingCall) -> None:
-        """Wait until a person has decided; a question that nobody answers in time expires."""
-
-        def answered() -> bool:
-            now = self.session.question(call.id)
-            return now is None or not now.waits or workflow.info().is_continue_as_new_suggested()
-
-        left = call.expires_at - workflow.now() if call.expires_at else None
-        try:
-            await workflow.wait_condition(
-                answered, timeout=_positive(left), timeout_summary=f"approval of {call.title}"
-            )
-        except TimeoutError:
-            level = call.ballot.level
-            key = f"expire/{self.session.steps}/{call.id}" + (f"/{level}" if level else "")
-            await self._tell(key, Expire(call_id=call.id, level=level, at=workflow.now()))
-
-    async def _await_message(self, step: AwaitMessage, timeout: float | None) -> None:
-        try:
-            await self._wait_while(step, timedelta(seconds=timeout) if timeout else None)
-        except TimeoutError:
-            summary = f"nobody said anything for {timeout:g} seconds"
-            await self._tell("session/completed", Close(reason="timeout", summary=summary))
-
-    async def _await_raise(self, step: AwaitRaise) -> None:
-        """Wait until a person has allowed more or said no; a question that nobody answers in time is a no."""
-        left = step.expires_at - workflow.now() if step.expires_at else None
-        try:
-            await workflow.wait_condition(
-                lambda: self._next() != step or workflow.info().is_continue_as_new_suggested(),
-                timeout=_positive(left),
-                timeout_summary="the question about the budget",
-            )
-        except TimeoutError:
-            await self._tell(f"budget/expired/{step.asked_at}", GiveUpBudget(asked_at=step.asked_at))
-
-    # -- waiting and stopping ------------------------------------------------------------------
-
-    async def _rest(self, learned: Learned) -> None:
-        """Wait for what keeps a step from being done; no worker holds anything meanwhile."""
-        if learned.rest is not None:
-            await workflow.sleep(learned.rest.seconds, summary=f"waits for {learned.rest.what}")
-
-    async def _wait_while(self, step: Step, timeout: timedelta | None = None) -> None:
-        """Wait until something else is to be done; `TimeoutError` where `timeout` comes before that."""
-
-        def changed() -> bool:
-            return self._next() != step or workflow.info().is_continue_as_new_suggested()
-
-        left = self._time_left()
-        try:
-            await workflow.wait_condition(changed, timeout=_positive(_sooner(left, timeout)))
-        except TimeoutError:
-            if timeout is not None and (left is None or timeout < left):
-                raise
-
-    async def _stop_at(self, point: Point) -> None:
-        """Record that the session has come to a point, and so pause it."""
-        self._reached += 1
-        request = Reach(
-            breakpoint=point.breakpoint, when=point.when, step=point.step, tools=point.tools, calls=point.calls
-        )
-        await self._tell(f"reach/{workflow.info().run_id}/{self._reached}", request)
-
-    async def _tell_of_drop(self, step: Step) -> None:
-        """A model call that was dropped has its outcome like any other."""
-        if isinstance(step, CallModel) and drops_model_call(self.session, step.at) and self.session.steps < step.step:
-            given_up = GiveUpModel(step=step.step, kind=INTERRUPTED, problem=DROPPED)
-            await self._tell(f"model/{step.step}/outcome", given_up)
-
-    async def _skip_calls(self) -> None:
-        """Do not run what is not begun, where somebody said something that comes first."""
-        for call_id in tuple(self.session.pending) if skips_calls(self.session) else ():
-            await self._tell(f"call/{self.session.steps}/{call_id}/outcome", Skip(call_id=call_id))
-
-    async def _stop_call(self, call: PendingCall) -> None:
-        """The outcome of a call that was stopped, unless it has another."""
-        kind = "terminated" if self.session.terminating else INTERRUPTED
-        problem, terms = why_stopped(self.session, call), self.session.tools.get(call.name)
-        if terms is not None and terms.cleanup and not call.waits:
-            await self._clean_up(call, terms, kind, problem)
-        if call.id not in self.session.pending:
-            return
-        given_up = GiveUpTool(call_id=call.id, kind=kind, problem=problem)
-        await self._tell(f"call/{self.session.steps}/{call.id}/outcome", given_up)
-
-    async def _clean_up(self, call: PendingCall, terms: ToolTerms, kind: str, problem: str) -> None:
-        """Have the tool clean up after the call; where even that fails, the call has its outcome without it."""
-        step = StopStep(
-            started_ms=self.session.started_ms,
-            step=self.session.steps,
-            call=call.id,
-            kind=kind,
-            problem=problem,
-            unsafe=terms.effect == "unsafe",
-        )
-        work = workflow.execute_activity_method(
-            StoppingActivities.stop_call, step, summary=f"stop {call.title}", **STOPPING
-        )
-        try:
-            self._learn(await _to_the_end(work))
-        except ActivityError as error:
-            _why(error)
-
-    async def _until_stopped(self, work: Coroutine[Any, Any, None], stops: Callable[[], bool]) -> None:
-        """Do the work, but let go of it when it is to stop, the session is terminated or its time is over."""
-        task = asyncio.create_task(work)
-        try:
-            await workflow.wait_condition(
-                lambda: task.done() or self.session.terminating or bool(self.session.exceeded) or stops(),
-                timeout=_positive(self._time_left()),
-            )
-        except TimeoutError:
-            pass
-        finally:
-            await _let_go(task)
+    # -- how it ends and goes on ---------------------------------------------------------------
 
     async def _cancel(self) -> None:
         """Somebody cancelled the workflow: end the session as if it had been terminated."""
@@ -386,59 +251,6 @@ class AgentWorkflow(Doors):
         await workflow.wait_condition(workflow.all_handlers_finished)
         resumed = Resumed(started_ms=self.session.started_ms, told=self._told)
         workflow.continue_as_new(args=[None, resumed])
-
-    # -- what is known -------------------------------------------------------------------------
-
-    async def _tell(self, key: str, request: Request) -> Learned:
-        return await _to_the_end(self._tell_in_turn(key, request))
-
-    async def _tell_in_turn(self, key: str, request: Request) -> Learned:
-        await workflow.wait_condition(lambda: self.session.started)
-        async with self._telling:
-            learned = await workflow.execute_activity_method(
-                SessionActivities.tell,
-                Tell.of(self.session.started_ms, key, request),
-                summary=request.request,
-                **LOG,
-            )
-            self._learn(learned)
-        return learned
-
-    def _learn(self, learned: Learned) -> None:
-        for mark in learned.marks:
-            if mark.position > self._known_up_to:
-                self.session = evolve(self.session, mark.position, mark.event)
-        self._face.show(self.session)
-
-    def _next(self) -> Step:
-        return next_step(self.session, workflow.now())
-
-    def _time_left(self) -> timedelta | None:
-        """Until the limit on the session's running time."""
-        runtime, started_at = self.session.limits.runtime, self.session.started_at
-        if runtime is None or started_at is None or self.session.budget is not None:
-            return None
-        return started_at + timedelta(seconds=runtime) - workflow.now()
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Do this even where the workflow is cancelled meanwhile; the cancellation comes after it."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-
-
-async def _let_go(task: asyncio.Task[None]) -> None:
-    """Cancel what is not done yet, and wait until it really has stopped."""
-    stopped = task.cancel()
-    try:
-        await task
-    except (asyncio.CancelledError, FailureError) as error:
-        if not (stopped and is_cancelled_exception(error)):
-            raise
 
 
 def _check_thread_id() -> None:
@@ -464,26 +276,3 @@ def _read_start(given: Sequence[Any]) -> StartSession:
         return StartSession.model_validate(given[0] if given else None)
     except ValidationError as error:
         raise ApplicationError(mistakes(error), type="InvalidStart", non_retryable=True) from error
-
-
-def _why(error: FailureError) -> tuple[str, str]:
-    """What kept an activity from its end, in a word and in a sentence. A cancelled one is no failure."""
-    if is_cancelled_exception(error):
-        raise error
-    match error.cause if isinstance(error, ActivityError) else error:
-        case ApplicationError(type=kind, message=message):
-            return kind or "error", message
-        case TemporalTimeout():
-            return "crashed", "the worker died, or did not finish in time, as often as it was tried"
-        case cause:
-            return "error", str(cause or error)
-
-
-def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
-    given = [each for each in (one, other) if each is not None]
-    return min(given) if given else None
-
-
-def _positive(left: timedelta | None) -> timedelta | None:
-    """A timer that is due already still needs a moment: zero would mean no wait at all."""
-    return None if left is None else max(left, timedelta(milliseconds=1))

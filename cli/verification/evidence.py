@@ -40,10 +40,11 @@ from eventlog.events import (
 )
 from eventlog.log import Recorded
 from eventlog.marks import Mark, thin
+from projections.evolution import SESSION, evolve
 from projections.fold import fold
 from projections.invariants.ending import ORDERLY
 from projections.invariants.invariant import Breach
-from projections.session import SESSION, Session, evolve
+from projections.session import Session
 
 _LEAVE_MARKS = (
     SessionStarted,

@@ -14,8 +14,9 @@ from eventlog.log import Appended, Entry, EventLog, Recorded, VersionConflict
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
 from eventlog.terms import CompletionReason
+from projections.evolution import SESSION
 from projections.fold import fold
-from projections.session import SESSION, Session
+from projections.session import Session
 
 END_IS_MISSING = "TheEndIsWritten"
 REASONS: dict[str, CompletionReason] = {"failed": "failure", "terminated": "terminated"}

@@ -18,10 +18,10 @@ from cli.visibility import CLOSED_OTHERWISE
 from eventlog.events import UnknownEvent
 from eventlog.log import EventLog, LogCorrupted, Recorded
 from eventlog.streams import AGENT, InvalidName, ThreadId, stream_of, thread_id
+from projections.evolution import SESSION
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
 from projections.invariants.invariant import Breach
-from projections.session import SESSION
 
 NO_HISTORY = "threads of which Temporal knows no workflow: only their streams were looked at"
 PART_OF_HISTORY = "threads of whose history Temporal has forgotten the beginning"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from eventlog.log import Recorded
+from projections.evolution import SESSION
 from projections.invariants.approvals import EscalationsFollowEachOther, QuorumsAreMet, ReusesRestOnGrants
 from projections.invariants.budgets import BudgetsAreAnsweredOnce, ToolLimitsHold
 from projections.invariants.calls import (
@@ -19,7 +20,6 @@ from projections.invariants.model import ModelCallsEndOnce, RepliesWereAskedFor,
 from projections.invariants.order import BeginsOnce, CausesComeFirst, IdsAreUnique, PositionsAreContiguous
 from projections.invariants.reviews import AnswersAreReviewed
 from projections.invariants.views import ViewsAgree
-from projections.session import SESSION
 
 INVARIANTS: Sequence[type[Invariant]] = (
     PositionsAreContiguous,

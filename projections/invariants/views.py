@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from projections.evolution import SESSION
 from projections.invariants.invariant import Invariant, Moment
-from projections.session import SESSION
 from projections.tool_calls import TOOL_CALLS
 from projections.transcript import TRANSCRIPT
 

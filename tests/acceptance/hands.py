@@ -4,10 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from eventlog.canonical import canonical_text
 from tests.acceptance.ledger import Gates, Ledger, Line, What
 from tools.context import ToolContext
 from tools.errors import ToolFailed
@@ -67,6 +69,14 @@ def book(context: ToolContext, hold: Hold = "no") -> str:
 def launch(context: ToolContext, hold: Hold = "no") -> str:
     """Do something that somebody must allow."""
     return _act("launch", context, hold)
+
+
+@tool(effect="unsafe", timeout=120, attempts=ATTEMPTS)
+def pay(context: ToolContext, amount: int, how: str) -> str:
+    """Pay, which cannot be undone; the policy says how it must be allowed."""
+    line = Line("acted", "pay", context.thread_id, context.call_id, context.idempotency_key, os.getpid())
+    Ledger(context.workspace).write(replace(line, said=canonical_text({"amount": amount, "how": how})))
+    return "paid"
 
 
 @tool(effect="read_only", attempts=1, quick=True)

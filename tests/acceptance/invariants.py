@@ -14,19 +14,22 @@ import worker as composition
 from eventlog.events import (
     AnyEvent,
     ApprovalDenied,
+    ApprovalEscalated,
     ApprovalExpired,
+    ApprovalVoted,
     HumanInputExpired,
     HumanInputProvided,
     LLMCallRequested,
     LLMResponseReceived,
+    PolicyDecided,
     ToolExecutionCompleted,
     ToolExecutionFailed,
     ToolExecutionOutcomeUnknown,
     ToolExecutionRequested,
 )
 from eventlog.log import Recorded
+from projections.evolution import SESSION
 from projections.fold import fold
-from projections.session import SESSION
 from stack.scripted.received import Received
 from tests.acceptance.ledger import Line
 from tests.acceptance.stage import Handle, Stage
@@ -142,6 +145,10 @@ def _meaning(recorded: Recorded) -> object:
             return "outcome", call
         case _ if event.type in {"SessionStarted", "SessionCompleted"}:
             return event.type
+        case ApprovalVoted() | PolicyDecided():  # changed arguments are voted on, and decided, anew
+            return recorded.id
+        case ApprovalEscalated():
+            return event.type, event.call_id, event.level
         case _ if hasattr(event, "call_id"):
             return event.type, event.call_id, recorded.id if event.type == "RequestIgnored" else None
         case _:

@@ -30,6 +30,8 @@ class Line:
     key: str
     """The idempotency key the tool was given."""
     pid: int
+    said: str = ""
+    """The arguments, where the tool tells them: canonical JSON."""
 
 
 class Ledger:

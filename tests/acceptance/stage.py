@@ -16,8 +16,9 @@ from temporalio.service import RPCError
 from eventlog.log import Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.streams import ThreadId, stream_of
+from projections.evolution import SESSION
 from projections.fold import fold
-from projections.session import SESSION, Session
+from projections.session import Session
 from stack.scripted.playbook import Playbook, Step
 from stack.scripted.received import Received
 from stack.scripted.server import ScriptedServer
@@ -43,6 +44,8 @@ class Stage:
     queue: str
     workers: list[WorkerProcess] = field(default_factory=list)
     handles: list[Handle] = field(default_factory=list)
+    besides: dict[str, str] = field(default_factory=dict)
+    """What else its workers are told."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -73,6 +76,7 @@ class Stage:
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "20",
             "PERDURE_MODEL": "scripted-1",
             "PERDURE_LOOPS": "off",  # scripted models repeat themselves on purpose
+            **self.besides,
         }
 
     @property

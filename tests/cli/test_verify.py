@@ -25,9 +25,9 @@ from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
 from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client
+from projections.evolution import SESSION
 from projections.fold import fold
 from projections.requests import Approve, Deny, Say, Terminate
-from projections.session import SESSION
 from stack.scripted.answers import Broken, Fault, Reply
 from stack.scripted.playbook import Step
 from tests.cli import happenings

@@ -30,8 +30,8 @@ from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client
 from llm.pricing import Prices
 from projections.composed import compose
+from projections.evolution import SESSION
 from projections.fold import Projection
-from projections.session import SESSION
 from projections.tool_calls import TOOL_CALLS
 from projections.transcript import TRANSCRIPT
 from stack.scripted.answers import Reply

@@ -13,7 +13,7 @@ from activities.views import CAPACITY
 from eventlog.events import AnyEvent, ApprovalDenied, ApprovalGranted, ApprovalRequested
 from eventlog.log import Recorded
 from projections.composed import compose
-from projections.session import SESSION
+from projections.evolution import SESSION
 from projections.trial import try_out
 from settings import Settings
 from tests.docs.documents import snippets

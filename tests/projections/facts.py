@@ -36,8 +36,9 @@ from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
 from eventlog.terms import Limits, Mode, PolicyDecision, ToolTerms
 from llm.messages import Block, JsonObject, Message, ModelRequest, ModelTerms, TokenUsage, text_block
+from projections.evolution import SESSION
 from projections.fold import fold
-from projections.session import SESSION, Session
+from projections.session import Session
 from projections.transcript import TRANSCRIPT, render
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from projections.breakpoints import due
+from projections.evolution import SESSION
 from projections.next_step import CallModel, Ended, SettleCalls, next_step
 from projections.requests import (
     ClearBreakpoint,
@@ -20,7 +21,6 @@ from projections.requests import (
     StepOnce,
     Terminate,
 )
-from projections.session import SESSION
 from projections.steering import INTERRUPTED
 from projections.stopping import DROPPED, drops_model_call, skips_calls, stops_calls
 from tests.projections.facts import asking

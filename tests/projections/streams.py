@@ -31,6 +31,7 @@ from eventlog.raises import Raise
 from eventlog.terms import Limits, LoopStage, Mode
 from llm.messages import Block
 from projections.decide import decide
+from projections.evolution import SESSION, evolve
 from projections.next_step import (
     AwaitMessage,
     AwaitRaise,
@@ -67,7 +68,7 @@ from projections.requests import (
     Trip,
 )
 from projections.review import FINAL
-from projections.session import SESSION, Session, evolve
+from projections.session import Session
 from projections.stopping import why_stopped
 from tests.projections.facts import (
     MODEL,

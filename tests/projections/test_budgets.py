@@ -21,10 +21,11 @@ from eventlog.events import (
 from eventlog.raises import Raise
 from eventlog.terms import Limits
 from projections.decide import decide
+from projections.evolution import evolve
 from projections.fold import fold
 from projections.next_step import AwaitRaise, CallModel, Finish, Step, TripLimit, next_step
 from projections.requests import GiveUpBudget, RaiseBudget, Trip
-from projections.session import Session, evolve
+from projections.session import Session
 from projections.spending import SPENDING
 from projections.tool_calls import TOOL_CALLS
 from tests.projections.facts import MODEL, START, asking, given, replied, request_of, said, session_of, started, use

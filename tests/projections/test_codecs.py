@@ -12,8 +12,8 @@ from llm.messages import text_block
 from projections.codec import json_codec
 from projections.composed import compose
 from projections.conversation import Reply
+from projections.evolution import SESSION
 from projections.fold import InvalidProjection, Projection, fold
-from projections.session import SESSION
 from projections.transcript import TRANSCRIPT, Transcript
 from projections.trial import try_out
 from projections.usage import USAGE

@@ -27,12 +27,12 @@ from eventlog.inquiries import Verdict
 from eventlog.log import Recorded
 from eventlog.raises import Raise
 from eventlog.terms import CompletionReason, Limits
+from projections.evolution import SESSION
 from projections.fold import fold
 from projections.invariants.catalogue import INVARIANTS, breaches
 from projections.invariants.invariant import Moment
 from projections.invariants.views import ViewsAgree
 from projections.review import FINAL
-from projections.session import SESSION
 from tests.projections.facts import (
     answered,
     asked,

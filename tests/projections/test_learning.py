@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from activities.views import Views
 from eventlog.log import Appended, Entry, Recorded
 from eventlog.memory import MemoryEventLog
+from projections.evolution import SESSION
 from projections.fold import Projection
-from projections.session import SESSION
 from projections.tool_calls import TOOL_CALLS
 from projections.transcript import TRANSCRIPT
 from tests.projections.streams import Story, stories

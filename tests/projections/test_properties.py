@@ -21,9 +21,10 @@ from eventlog.marks import Mark, thin
 from llm.messages import Message, ModelRequest
 from projections.composed import compose
 from projections.conversation import Reply
+from projections.evolution import SESSION, evolve
 from projections.fold import Projection, fold
 from projections.next_step import CallModel, Ended, next_step
-from projections.session import SESSION, Session, evolve
+from projections.session import Session
 from projections.summary import SUMMARY, describe
 from projections.timeline import TIMELINE
 from projections.tool_calls import TOOL_CALLS

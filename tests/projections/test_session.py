@@ -5,7 +5,8 @@ from itertools import permutations
 import pytest
 
 from eventlog.events import AnyEvent, SessionCompleted, SessionPaused, SessionResumed
-from projections.session import Session, evolve
+from projections.evolution import evolve
+from projections.session import Session
 from tests.projections.facts import (
     START,
     asked,

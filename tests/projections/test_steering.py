@@ -21,6 +21,7 @@ from eventlog.events import (
 from eventlog.terms import Breakpoint
 from projections.breakpoints import Point
 from projections.decide import refusal
+from projections.evolution import SESSION
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
 from projections.next_step import (
@@ -44,7 +45,7 @@ from projections.requests import (
     Steer,
     StepOnce,
 )
-from projections.session import SESSION, PendingCall
+from projections.session import PendingCall
 from projections.steering import INTERRUPTED, ONE_STEP
 from projections.transcript import TRANSCRIPT, render
 from tests.projections.facts import START, begun, completed, model_failed, replied, said, session_of, started, use

@@ -35,10 +35,11 @@ from eventlog.events import (
 from eventlog.log import Recorded
 from eventlog.marks import Mark
 from projections.decide import decide
+from projections.evolution import SESSION, evolve
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
 from projections.requests import Approve, Deny, Expire, Request
-from projections.session import SESSION, Session, evolve
+from projections.session import Session
 from projections.tool_calls import TOOL_CALLS, OpenCall, StandingGrant, ToolCalls
 from projections.voting import Basis, Edited, Proof
 from tests.projections.facts import (

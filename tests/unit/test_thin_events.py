@@ -15,7 +15,8 @@ from eventlog.events import AnyEvent, LLMResponseReceived, SessionPaused, Sessio
 from eventlog.facts import ContentMark
 from eventlog.marks import Mark, thin
 from eventlog.terms import Capabilities
-from projections.session import Session, evolve
+from projections.evolution import evolve
+from projections.session import Session
 from tests.unit.test_golden_events import CLASSES, recorded
 
 WITHOUT_CONTENT = {

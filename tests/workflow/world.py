@@ -21,9 +21,10 @@ from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client
 from llm.messages import ModelTerms
+from projections.evolution import SESSION
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
-from projections.session import SESSION, Session
+from projections.session import Session
 from settings import Settings
 from stack.scripted.playbook import Playbook, Step
 from stack.scripted.server import ScriptedServer
