@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from eventlog.approval_terms import PLAIN, ApprovalTerms
 from eventlog.canonical import digest_of
 from eventlog.events import PolicyDecided, SessionStarted
-from eventlog.terms import Risk
+from eventlog.terms import Risk, ToolTerms
 from llm.messages import JsonObject
 from policy.approval import combined
 from policy.call import Call
@@ -54,7 +54,7 @@ class Rulings:
             spent=spent,
             cost=self._price_of(planned.name),
         )
-        verdict = judge.decide(completed(facts, planned, risk_of(terms, planned.name)))
+        verdict = judge.decide(completed(facts, planned, terms_of(terms, planned.name)))
         if verdict.silent:
             return None
         return PolicyDecided(
@@ -92,4 +92,10 @@ def asking_terms(decided: PolicyDecided | None, starter: ApprovalTerms | None) -
 
 def risk_of(terms: SessionStarted | None, name: str) -> Risk | None:
     """What was agreed of the tool's risk when the session began."""
-    return next((tool.risk for tool in terms.tools if tool.name == name), None) if terms is not None else None
+    agreed = terms_of(terms, name)
+    return agreed.risk if agreed is not None else None
+
+
+def terms_of(terms: SessionStarted | None, name: str) -> ToolTerms | None:
+    """What was agreed of the tool when the session began."""
+    return next((tool for tool in terms.tools if tool.name == name), None) if terms is not None else None

@@ -256,4 +256,4 @@ def _as_planned(run: Invocation, call: "Call") -> "Call":
     plan = toolbox.plan(call.tool, call.arguments, (call.tool,))
     if isinstance(plan, Unplanned):
         raise BadUsage(f"the tool would not take this call: {plan.problem}")
-    return completed(call, plan, terms.risk)
+    return completed(call, plan, terms)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from eventlog.terms import Effect, PolicyDecision, Risk
+from eventlog.terms import Capabilities, Effect, PolicyDecision, Risk
 from llm.messages import JsonObject
 
 Decision: TypeAlias = PolicyDecision
@@ -29,6 +29,8 @@ class Call:
     """Validated and coerced, as the tool would get them."""
     effect: Effect | None = None
     risk: Risk | None = None
+    needs: Capabilities | None = None
+    """What the tool needs of the world, as was agreed when the session began."""
     tenant: str | None = None
     principal: str | None = None
     model: str | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 
 from eventlog.approval_terms import ApprovalTerms
-from eventlog.terms import Effect, Risk
+from eventlog.terms import Capabilities, Effect, Risk
 from llm.messages import JsonObject
 from policy.approval import Approval, Next, in_words
 from policy.call import Call, Decision, Hint
@@ -29,11 +29,18 @@ def moment(given: object) -> Any:
     return read.replace(tzinfo=UTC) if isinstance(read, datetime) and read.tzinfo is None else read
 
 
+def _manifest(given: object) -> Any:
+    """A manifest as it is written: one name may stand without a list."""
+    return {kind: listed(words) for kind, words in given.items()} if isinstance(given, dict) else given
+
+
 class Circumstances(Words):
     """What is known of a call besides the tool and its arguments."""
 
     effect: Effect | None = None
     risk: Risk | None = None
+    needs: Annotated[Capabilities, BeforeValidator(_manifest)] | None = None
+    """What the tool declares that it needs: paths, domains, secrets."""
     tenant: str | None = None
     principal: str | None = None
     model: str | None = None
@@ -101,6 +108,7 @@ def call_of(tool: str, arguments: JsonObject, known: Circumstances) -> Call:
         arguments=arguments,
         effect=known.effect,
         risk=known.risk,
+        needs=known.needs,
         tenant=known.tenant,
         principal=known.principal,
         model=known.model,

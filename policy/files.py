@@ -11,6 +11,7 @@ from policy.approval import Approval, Next
 from policy.call import Decision
 from policy.condition import Condition
 from policy.mistakes import InvalidFile, Reader, near
+from policy.needs import Needs
 from policy.rules import MOST_RULES, NAME, Amount, Layer, Policy, Rule, layers_apart, rules_in_order
 from policy.times import Times
 from policy.words import Patterns, Words
@@ -72,6 +73,7 @@ class PolicyFile(Words):
 PARTS: dict[str, type[Words]] = {
     "rules": Rule,
     "layers": Layer,
+    "needs": Needs,
     "times": Times,
     "cost": Amount,
     "spent": Amount,

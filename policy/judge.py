@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from eventlog.approval_terms import PLAIN, ApprovalTerms
+from policy import needs
 from policy.approval import combined
 from policy.call import STRICTNESS, Call, Decision, Hint
 from policy.condition import prepared, told
@@ -186,6 +187,9 @@ def _aspects(rule: Rule) -> Iterator[_Aspect]:
     for what, patterns in named.items():
         if patterns is not None:
             yield _named(what, patterns)
+    if rule.needs is not None:
+        held = rule.needs.held()
+        yield _Aspect(lambda call: held.match(call.needs), lambda call: needs.told(call.needs))
     if rule.times is not None:
         clock = Clock(rule.times)
         yield _Aspect(lambda call: clock.match(call.time), lambda call: clock.told(call.time))

@@ -10,11 +10,25 @@ from collections.abc import Iterable
 NOBODY = frozenset({"", "anonymous", "unknown"})
 """Names that say of nobody who they are."""
 
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Letters, marks and signs without a shape of their own: fillers, joiners and variation selectors."""
+
 
 def person(name: str) -> str:
     """The name as it is compared: two names with the same are one person's."""
-    seen = "".join(each for each in unicodedata.normalize("NFKC", name) if unicodedata.category(each) != "Cf")
-    return " ".join(seen.casefold().split())
+    once = _visible(unicodedata.normalize("NFKC", name)).casefold()
+    return " ".join(unicodedata.normalize("NFKC", once).split())
+
+
+def _visible(name: str) -> str:
+    """The name without what cannot be seen in it; spaces stay."""
+    return "".join(each for each in name if each.isspace() or not _is_invisible(each))
+
+
+def _is_invisible(char: str) -> bool:
+    return char in _INVISIBLE or unicodedata.category(char) in {"Cf", "Cc"}
 
 
 def is_named(name: str) -> bool:

@@ -19,6 +19,7 @@ from llm.messages import JsonObject
 from policy.approval import Approval
 from policy.call import Decision
 from policy.condition import DEEPEST, Condition
+from policy.needs import Needs
 from policy.times import Times
 from policy.words import Patterns, Words, listed
 
@@ -75,6 +76,8 @@ class Rule(Words):
     principals: Patterns | None = None
     models: Patterns | None = None
     """The model that wants the call."""
+    needs: Needs | None = None
+    """What its author says it needs of the world: paths, domains, secrets."""
     times: Times | None = None
     cost: Amount | None = None
     """What the call may cost."""
@@ -109,7 +112,19 @@ class Rule(Words):
         return not any(getattr(self, name) is not None for name in MATCHERS)
 
 
-MATCHERS = ("tools", "effects", "risks", "tenants", "principals", "models", "times", "cost", "spent", "where")
+MATCHERS = (
+    "tools",
+    "effects",
+    "risks",
+    "tenants",
+    "principals",
+    "models",
+    "needs",
+    "times",
+    "cost",
+    "spent",
+    "where",
+)
 
 
 class Layer(Words):

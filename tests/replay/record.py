@@ -18,6 +18,7 @@ from tests.replay import CORPUS
 from tests.workflow.hands import launch, look, stumble
 from tests.workflow.world import World, world
 
+ENDLESS = Reply.text("word " * 400).at_pace(0.2, chunk=5)
 CONVERSATIONS: dict[str, Sequence[Step]] = {
     "parallel": [
         Reply.tools(*((("look", {"word": str(n)}, f"call_{n}")) for n in range(4)), ("stumble", {"word": "x"})),
@@ -29,7 +30,16 @@ CONVERSATIONS: dict[str, Sequence[Step]] = {
     "long": [*(Reply.tools(("look", {"word": str(n)})) for n in range(8)), Reply.text("done")],
     "chat": [Reply.text("one"), Reply.text("two")],
     "limits": [Reply.tools(("look", {"word": "x"}))] * 9,
-    "terminated": [Reply.text("word " * 400).at_pace(0.2, chunk=5)],
+    "terminated": [ENDLESS],
+    "asked": [
+        Reply.tools(("ask_human", {"question": "Which?", "kind": "choose", "options": ["red", "blue"]}, "call_1")),
+        Reply.text("done"),
+    ],
+    "reviewed": [Reply.text("draft"), Reply.text("done")],
+    "stepped": [Reply.tools(("look", {"word": "it"}, "call_1")), Reply.text("done")],
+    "steered": [[ENDLESS, Reply.text("done")]],
+    "interrupted": [[ENDLESS, Reply.text("done")]],
+    "circling": [Reply.tools(("look", {"word": "x"}))] * 12,
 }
 CHECKOUT = Path(__file__).parents[2]
 """Taken out of what is recorded, like the machine's name."""
@@ -69,6 +79,15 @@ async def record(here: World) -> None:
     await keep(here, "limits", limited)
     await chat(here)
     await terminate(here)
+    await vote(here)
+    await escalate(here)
+    await answer(here)
+    await review(here)
+    await step(here)
+    await steer(here)
+    await interrupt(here)
+    await allow_more(here)
+    await circle(here)
 
 
 async def approve(here: World, name: str, *, deny: bool = False, **terms: float) -> None:
@@ -99,6 +118,97 @@ async def terminate(here: World) -> None:
     await handle.signal("terminate", {"by": "ana"})
     await here.done(handle)
     await keep(here, "terminated", handle)
+
+
+async def vote(here: World) -> None:
+    """A question that two people must answer, and that one of them edits."""
+    handle = await here.start("approval", approval={"quorum": 2})
+    await here.until(handle.id, lambda session: session.status == "waiting")
+    await handle.execute_update("approve", {"call_id": "call_1", "approver": "ana"})
+    edited = {"call_id": "call_1", "approver": "ben", "edited_arguments": {"word": "that"}}
+    await handle.execute_update("approve", edited)
+    await here.until(handle.id, lambda session: session.position >= 6)
+    seen = len(await here.events(handle.id)) - 1
+    await handle.execute_update("approve", {"call_id": "call_1", "approver": "ana", "position": seen})
+    await here.done(handle)
+    await keep(here, "quorum", handle)
+
+
+async def escalate(here: World) -> None:
+    """A question that goes on to others, and runs in the end because nobody said no."""
+    terms = {"timeout": 0.3, "escalation": [{"approvers": ["boss"], "timeout": 0.3}]}
+    handle = await here.start("approval", approval=terms)
+    await here.done(handle)
+    await keep(here, "escalated", handle)
+
+
+async def answer(here: World) -> None:
+    """A question of the model's own."""
+    handle = await here.start("asked")
+    await here.until(handle.id, lambda session: session.status == "waiting")
+    await handle.execute_update("answer", {"call_id": "call_1", "value": "red", "by": "ana"})
+    await here.done(handle)
+    await keep(here, "asked", handle)
+
+
+async def review(here: World) -> None:
+    """A final answer that is sent back once."""
+    handle = await here.start("reviewed", review=True)
+    for verdict in ({"verdict": "send_back", "comments": "shorter"}, "accept"):
+        await here.until(handle.id, lambda session: session.status == "waiting")
+        await handle.execute_update("answer", {"call_id": "final-answer", "value": verdict, "by": "ana"})
+    await here.done(handle)
+    await keep(here, "reviewed", handle)
+
+
+async def step(here: World) -> None:
+    """A breakpoint, one step, and on."""
+    handle = await here.start("stepped", breakpoints=[{"when": "before"}])
+    await here.until(handle.id, lambda session: session.paused)
+    position = await handle.execute_update("step", {"by": "ana"})
+    await here.until(handle.id, lambda session: session.paused and session.position > position["position"])
+    await handle.execute_update("clear_breakpoint", {})
+    await handle.execute_update("resume", {})
+    await here.done(handle)
+    await keep(here, "stepped", handle)
+
+
+async def steer(here: World) -> None:
+    """A word in the middle of a model call."""
+    handle = await here.start("steered")
+    await here.until(handle.id, lambda session: session.position >= 2)
+    await handle.execute_update("steer", {"message": "be brief"})
+    await here.done(handle)
+    await keep(here, "steered", handle)
+
+
+async def interrupt(here: World) -> None:
+    """A model call that is stopped, and a message after it."""
+    handle = await here.start("interrupted")
+    await here.until(handle.id, lambda session: session.position >= 2)
+    await handle.execute_update("interrupt", {"by": "ana"})
+    await here.until(handle.id, lambda session: session.status == "waiting")
+    await handle.execute_update("message", "go on")
+    await here.done(handle)
+    await keep(here, "interrupted", handle)
+
+
+async def allow_more(here: World) -> None:
+    """A limit at which a person is asked for more."""
+    handle = await here.start("parallel", limits={"turns": 1, "at_limit": "ask"})
+    await here.until(handle.id, lambda session: session.status == "waiting")
+    await handle.execute_update("raise", {"amounts": {"turns": 5}, "by": "ana"})
+    await here.done(handle)
+    await keep(here, "raised", handle)
+
+
+async def circle(here: World) -> None:
+    """An agent that turns in circles: told, stopped for a person, ended."""
+    handle = await here.start("circling")
+    await here.until(handle.id, lambda session: session.paused)
+    await handle.execute_update("resume", {})
+    await here.done(handle)
+    await keep(here, "circling", handle)
 
 
 async def keep(here: World, name: str, handle: WorkflowHandle[object, object]) -> None:

@@ -22,6 +22,7 @@ from stack.scripted.answers import Reply
 from tests.workflow.conftest import Play
 from tests.workflow.hands import launch, look
 from tests.workflow.world import World
+from tools.capabilities import Capabilities
 from tools.errors import ToolUnavailable
 from tools.tool import tool
 
@@ -45,6 +46,7 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "nothing": "default: deny",
         "broken": "defaults: deny",
         "big": "allowed_models: claude-*",
+        "needs": "rules: [{id: keys, decision: deny, needs: {secrets: PROD_*}, reason: not with keys}]",
     }.items():
         (folder / f"{name}.yaml").write_text(dedent(text), encoding="utf-8")
     return folder
@@ -83,6 +85,23 @@ async def test_a_policy_allows_notes_and_denies(play: Play, policies: Path) -> N
     assert isinstance(failed, ToolExecutionFailed)
     assert (failed.kind, failed.error_message) == ("denied_by_policy", "that is not for you")
     assert "that is not for you" in str(world.model.requests[1].json["messages"][-1])
+
+
+async def test_a_rule_goes_by_what_a_tool_declares(play: Play, policies: Path) -> None:
+    """The manifest that was recorded with the session is what the rule looks at."""
+    keyed = tool(effect="read_only", capabilities=Capabilities(secrets=("PROD_BANK",)))(pay)
+    world = await play(says("fine", tool="pay"), [keyed], policies=policies)
+    handle = await world.start("go", policy="needs")
+    await world.done(handle)
+    decided, failed = [each.event for each in await about(world, handle.id, "call_0")]
+    assert isinstance(decided, PolicyDecided)
+    assert isinstance(failed, ToolExecutionFailed)
+    assert (decided.rule, failed.error_message) == ("keys", "not with keys")
+
+
+def pay(word: str) -> str:
+    """Pay somebody."""
+    return word
 
 
 async def test_the_policy_in_force_is_recorded_whole(play: Play, policies: Path) -> None:
