@@ -26,7 +26,7 @@ up: $(READY) ## Run the whole system on this machine until Ctrl-C
 	@$(BIN)/perdure up
 
 test: $(READY) ## Run all tests, against real servers; most of the time they wait, so several do at once (JOBS=1: one)
-	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Run everything that checks without running: style, types, layers, test prose, the locks
 	$(BIN)/ruff check .
@@ -41,7 +41,7 @@ fix: $(READY) ## Repair and format what can be repaired by a program
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Measure what this costs beside the plainest way of doing the same, here and now; takes minutes
-	@for each in append read policy snapshots turn throughput history conversation waiting; do \
+	@for each in append budgets read policy snapshots turn throughput history conversation waiting; do \
 		$(BIN)/python -m bench.$$each && echo || exit 1; done
 
 chaos: $(READY) ## Kill and freeze everything at every moment, then at random (SEED= KILLS= THREADS= CASE= REPORT=)

@@ -245,7 +245,8 @@ class Purse:
             expires_at = datetime.now(UTC) + timedelta(seconds=wanted.spending.approval_timeout)
             return asking(short, wanted.terms.model.name, expires_at)
         degrades = short.at_limit == "degrade" and self._may_degrade(wanted, short)
-        return short.exceeded.model_copy(update={"action": "degrade" if degrades else "end"})
+        follows = {"action": "degrade"} if degrades else {"action": "end", "orderly": True}
+        return short.exceeded.model_copy(update=follows)
 
     def _may_degrade(self, wanted: Wanted, short: Shortfall) -> bool:
         """Whether the cheaper model helps: it is another one, its price is known, and the policy allows it."""

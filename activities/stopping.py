@@ -49,7 +49,7 @@ class StoppingActivities:
         if call is None or call.step != step.step:
             return await self._recall(step)
         cleaned = await self._clean_up(step, call, author, pulse) if call.intent is not None else ""
-        event = _outcome(step, call, " ".join(part for part in (step.problem, cleaned) if part))
+        event = _outcome(step, call, ". ".join(part for part in (step.problem, cleaned) if part))
         written = await self._journal.settle(step, f"call/{step.step}/{step.call}/outcome", event, author)
         return Learned(marks=(written.mark,))
 

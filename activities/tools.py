@@ -371,9 +371,10 @@ def _subject(step: ToolStep, call: OpenCall, author: Author) -> Subject:
 
 
 def _ahead(call_id: str, calls: ToolCalls) -> tuple[str, ...]:
-    """The tools of the calls that stand before this one in its reply and are not begun: they may be about to."""
-    before = takewhile(lambda call: call.id != call_id, calls.open.values())
-    return tuple(call.name for call in before if call.intent is None)
+    """The tools of calls that may be about to begin: those before this one in its reply, and those that are retried."""
+    before = {call.id for call in takewhile(lambda call: call.id != call_id, calls.open.values())}
+    others = (call for call in calls.open.values() if call.id != call_id)
+    return tuple(call.name for call in others if call.failures or (call.intent is None and call.id in before))
 
 
 def _ticket(step: ToolStep) -> str:

@@ -10,6 +10,7 @@ from cli.given import Reason, Signal, Thread
 from cli.telling import tell
 
 PANEL = "People"
+STEERING = "Steering"
 
 Call = Annotated[
     str | None,
@@ -51,9 +52,9 @@ def register(app: typer.Typer) -> None:
     )(approve)
     command(app, panel=PANEL, examples=["perdure deny report-42 --reason 'write it to docs/ instead'"])(deny)
     command(app, panel=PANEL, examples=["perdure token report-42", "perdure token report-42 toolu_01A --json"])(token)
-    command(app, panel=PANEL, examples=["perdure pause report-42 --reason 'back on Monday'"])(pause)
-    command(app, panel=PANEL, examples=["perdure resume report-42"])(resume)
-    command(app, panel=PANEL, examples=["perdure terminate report-42 --reason 'no longer needed'"])(terminate)
+    command(app, panel=STEERING, examples=["perdure pause report-42 --reason 'back on Monday'"])(pause)
+    command(app, panel=STEERING, examples=["perdure resume report-42"])(resume)
+    command(app, panel=STEERING, examples=["perdure terminate report-42 --reason 'no longer needed'"])(terminate)
     command(
         app,
         panel=PANEL,
@@ -177,7 +178,7 @@ async def pause(run: Invocation, thread: Thread, reason: Reason = None, signal: 
 
 
 async def resume(run: Invocation, thread: Thread, signal: Signal = False) -> None:
-    """Let a paused thread go on; also one that waits because its model could not be asked."""
+    """Let a paused or interrupted thread go on; also one that waits because its model could not be asked."""
     from cli.given import made, thread_id
     from projections.requests import Resume
 

@@ -68,7 +68,9 @@ def commands(question: PendingQuestion) -> list[str]:
 
 
 def _more(reached: Mapping[str, Any]) -> str:
-    """The option that raises the limit."""
+    """The option that raises the limit, or lifts what keeps it from being held to."""
+    if reached.get("unpriced"):
+        return "--unpriced"
     match reached.get("limit"):
         case "tool":
             return f"--tool {reached.get('tool')}=…"

@@ -11,7 +11,7 @@ from cli.given import Reason, Signal, Thread
 if TYPE_CHECKING:
     from eventlog.raises import Raise
 
-PANEL = "People"
+PANEL = "Money"
 
 
 def register(app: typer.Typer) -> None:

@@ -16,6 +16,7 @@ from cli.circuits import resilience
 from cli.command import Invocation
 from cli.connection import places
 from cli.errors import ClientError
+from cli.files_check import files_check
 from cli.keeper import WorkerKeeper
 from cli.ledger_check import ledger_check
 from cli.notices import notices
@@ -132,6 +133,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         *await notices(settings),
         await ledger_check(settings),
         *await budgets_check(settings),
+        *files_check(settings),
         await _worker(settings),
     ]
     return {

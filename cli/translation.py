@@ -10,6 +10,7 @@ from eventlog.log import LogError, LogMisconfigured, LogUnavailable
 from eventlog.releases import NotASchema
 from eventlog.streams import InvalidName
 from llm.errors import ModelRefusesRequest
+from llm.pricing import UnusablePrices
 from policy.mistakes import InvalidFile
 from stack.errors import StackError
 from tools.errors import InvalidServers, ToolError
@@ -50,6 +51,8 @@ def translated(error: Exception) -> ClientError | None:
             )
         case InvalidFile():
             return BadUsage(str(error), kind="file", remedy="correct the file: each line begins with the place")
+        case UnusablePrices():
+            return BadUsage(str(error), kind="file", remedy="correct the file that PERDURE_PRICES_FILE names")
         case InvalidServers():
             return BadUsage(str(error), kind="mcp", remedy="correct the file that PERDURE_MCP names")
         case ToolError():

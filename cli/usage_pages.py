@@ -118,12 +118,16 @@ def _rates(price: Price | ToolPrice | None) -> dict[str, Any] | None:
 def prices_page(page: Console, lines: Sequence[tuple[str, Known]], day: date) -> None:
     """A line for each price, those that hold on the day in bold."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("name", "from", "input", "output", "cache read", "cache write", "long from", "said by"):
-        table.add_column(name, justify="left" if name in {"name", "from", "said by"} else "right")
+    table.add_column("name", overflow="fold", min_width=4)
+    table.add_column("from", no_wrap=True)
+    table.add_column("input", justify="right", no_wrap=True)
+    for name in ("output", "cache read", "cache write", "long from"):
+        table.add_column(name, justify="right")
+    table.add_column("said by")
     for _, known in lines:
         for price in known.prices:
             style = "bold" if price is known.on(day) else "dim"
-            since = "the beginning" if price.since is None else price.since.isoformat()
+            since = "always" if price.since is None else price.since.isoformat()
             cells = _price_cells(price)
             table.add_row(
                 Text(visible(known.name)), since, *cells, "your file" if known.own else "Perdure", style=style
@@ -135,7 +139,7 @@ def prices_page(page: Console, lines: Sequence[tuple[str, Known]], day: date) ->
 
 def _price_cells(price: Price | ToolPrice) -> Sequence[str]:
     if isinstance(price, ToolPrice):
-        return (f"${price.call} a call", "", "", "", "")
+        return (f"${price.call}/call", "", "", "", "")
     rates = (f"${each}" for each in (price.input, price.output, price.cache_read, price.cache_write))
     return (*rates, _long(price.long))
 

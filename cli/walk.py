@@ -175,11 +175,16 @@ class Walk:
     async def _raise(self, question: PendingQuestion, key: str) -> Wish | None:
         match key:
             case "y":
-                return made(RaiseBudget, amounts=_amounts(await self._typed(question, _HOW_MUCH)), by=self._name)
+                return made(RaiseBudget, amounts=await self._more(question), by=self._name)
             case "n":
                 return made(RaiseBudget, refuse=True, by=self._name)
             case _:
                 return None
+
+    async def _more(self, question: PendingQuestion) -> Raise:
+        if question.arguments.get("unpriced"):
+            return Raise(unpriced=True)
+        return _amounts(await self._typed(question, _HOW_MUCH))
 
     def _answer(self, question: PendingQuestion, value: Any) -> Answer:
         return made(Answer, call_id=question.call_id, position=question.position, value=value, by=self._name)

@@ -217,6 +217,8 @@ class BudgetExceeded(Event):
     """When nobody's answer is a no."""
     unpriced: bool = Field(default=False, exclude_if=lambda unpriced: not unpriced)
     """Whether the price of the next call is not known, so that nobody can say whether it fits."""
+    orderly: bool = Field(default=False, exclude_if=lambda orderly: not orderly)
+    """Whether open calls get their outcome before the session ends for it; up to 0.2.0 they were merely let go."""
 
 
 class BudgetRaised(Event):
@@ -394,7 +396,8 @@ class ToolExecutionFailed(Event):
     call_id: str
     tool_name: str
     kind: str
-    """unknown_tool, invalid_arguments, denied_by_policy, truncated, timeout, unavailable, crashed, error"""
+    """Why, in a word: unknown_tool, invalid_arguments, denied_by_policy, truncated, timeout, unavailable, crashed,
+    error, …; interrupted, steered, terminated or limit where it was stopped, or not begun, for that."""
     error_message: Text
     retry_count: int
     will_retry: bool = False
@@ -576,7 +579,7 @@ class RequestIgnored(Event):
 
     type: Literal["RequestIgnored"] = "RequestIgnored"
     request: str
-    """answer, approve, deny, message, pause, record, resume or terminate"""
+    """What was asked for, by the name of its signal: approve, message, steer, …"""
     by: str
     problem: Text
     call_id: str | None = None

@@ -19,6 +19,7 @@ from eventlog.events import (
 )
 from eventlog.log import Recorded
 from llm.messages import TokenUsage
+from projections.spending import NOT_MADE
 
 USED = frozenset(
     kind.__name__
@@ -37,8 +38,6 @@ USED = frozenset(
 
 LONGEST_NAME = 200
 """Characters; names that a model made up may be of any length."""
-NOT_MADE = frozenset({"too_late", "tool_changed", "approval_mismatch"})
-"""Failures of attempts that were declared and then not made: these cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)

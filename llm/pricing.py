@@ -4,7 +4,8 @@ A model's price may change: then it has several, each with the day from which it
 the call. A tool may cost money too, so much for each call.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,7 +20,11 @@ from llm.names import plain_name
 BUILT_IN = Path(__file__).with_name("prices.json")
 _MILLION = Decimal(1_000_000)
 
-Dollars = Annotated[Decimal, Field(ge=0)]
+Dollars = Annotated[Decimal, Field(ge=0, le=10**9, max_digits=20)]
+
+
+class UnusablePrices(ValueError):
+    """A price file that is none; the message names it and says what is wrong, a line for each mistake."""
 
 
 class _Entry(BaseModel):
@@ -98,18 +103,51 @@ class PriceList(_Entry):
     as_of: str | None = None
     source: str | None = None
     note: str | None = None
-    models: dict[str, History[Price]]
+    models: dict[str, History[Price]] = Field(default_factory=dict)
     """By plain name; a name that ends in `*` stands for all names that begin so."""
     tools: dict[str, History[ToolPrice]] = Field(default_factory=dict)
     """By the tool's name, and `*` as above. What is not here costs nothing."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The list in a file; what is wrong with it is said with its path."""
+        """The list in a file. Raises `UnusablePrices`."""
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise ValueError(f"the price file {path} cannot be used: {error}") from error
+            content = path.read_bytes()
+            listed = cls.model_validate_json(content)
+            json.loads(content, object_pairs_hook=_each_once)
+        except (OSError, ValueError) as error:
+            raise _unusable(path, _mistakes(error)) from error
+        if not listed.models and not listed.tools:
+            raise _unusable(path, "it has no price: write models or tools")
+        return listed
+
+
+def _unusable(path: Path, problem: str) -> UnusablePrices:
+    return UnusablePrices(f"the price file {path} cannot be used: {problem}")
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the file, which must not say two prices under one name."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands in it twice")
+    return found
+
+
+def _mistakes(error: OSError | ValueError) -> str:
+    match error:
+        case ValidationError():
+            return "\n".join(_mistake(each["loc"], each["msg"]) for each in error.errors())
+        case OSError():
+            return str(error.strerror)
+        case _:
+            return str(error)
+
+
+def _mistake(place: Sequence[int | str], problem: str) -> str:
+    return ": ".join((*filter(None, [".".join(map(str, place))]), problem.removeprefix("Value error, ")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +178,7 @@ class Prices:
     ) -> None:
         self._models = models
         self._tools = tools or {}
-        self._own = own or PriceList(models={})
+        self._own = own or PriceList()
 
     @classmethod
     def load(cls, own: Path | None = None) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from eventlog.approval_terms import PLAIN, ApprovalTerms, Scope
+from eventlog.approval_terms import PLAIN, Action, ApprovalTerms, Scope
 from eventlog.events import ApprovalEscalated, ApprovalGranted, ApprovalRequested, ApprovalVoted
 
 
@@ -62,6 +62,11 @@ class Ballot:
     def changed(self) -> bool:
         """Whether somebody has changed the arguments since the question was asked."""
         return self.at > self.asked_at
+
+    @property
+    def silence(self) -> Action:
+        """What it means in the end that nobody says more: of what one person wrote, and no other has seen, a no."""
+        return "deny" if self.changed else self.terms.on_expiry
 
     @property
     def editor(self) -> str | None:

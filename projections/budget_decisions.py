@@ -2,7 +2,8 @@
 
 from eventlog.events import BudgetExceeded, BudgetRaised, BudgetRefused
 from projections import budget_question
-from projections.requests import RaiseBudget, Trip
+from projections.process_requests import Trip
+from projections.requests import RaiseBudget
 from projections.session import Session
 
 SHARED = ("cost", "tokens", "calls")
@@ -14,7 +15,7 @@ def tripped(session: Session, request: Trip) -> BudgetExceeded:
     asks = session.limits.at_limit == "ask"
     exceeded = BudgetExceeded(limit=request.limit, allowed=request.allowed, used=request.used, tool=request.tool)
     if not asks:
-        return exceeded
+        return exceeded.model_copy(update={"orderly": True})
     question = f"May it use more? {budget_question.reached(exceeded)}"
     asking = {"action": "ask", "question": question, "raised_by": session.limits.raised_by}
     return exceeded.model_copy(update=asking)

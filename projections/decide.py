@@ -25,32 +25,34 @@ from eventlog.events import (
 )
 from projections import steering_decisions as steered
 from projections.budget_decisions import answered, expired, not_raisable, tripped
-from projections.requests import (
-    Answer,
-    Approve,
-    ClearBreakpoint,
+from projections.process_requests import (
     Close,
-    Deny,
     Expire,
     GiveUpBudget,
     GiveUpModel,
     GiveUpTool,
+    Reach,
+    ReviewAnswer,
+    Skip,
+    Trip,
+)
+from projections.requests import (
+    Answer,
+    Approve,
+    ClearBreakpoint,
+    Deny,
     Interrupt,
     Pause,
     RaiseBudget,
-    Reach,
     Record,
     Reject,
     Request,
     Resume,
-    ReviewAnswer,
     Say,
     SetBreakpoint,
-    Skip,
     Steer,
     StepOnce,
     Terminate,
-    Trip,
 )
 from projections.review import FINAL, QUESTION
 from projections.session import CallState, PendingCall, Session
@@ -203,8 +205,8 @@ def _lapsed(call: PendingCall, request: Expire) -> AnyEvent:
 
 def _not_due(session: Session, request: ReviewAnswer) -> str | None:
     """Why the final answer is not put up for review now; None where it is due."""
-    review = session.review
-    if review is None or review.waits or request.step != session.steps or session.owes_reply:
+    undue = session.review is None or session.open_review is not None
+    if undue or request.step != session.steps or session.owes_reply:
         return "no final answer is to be reviewed now"
     return None
 

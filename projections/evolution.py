@@ -150,15 +150,15 @@ def _after(session: Session, position: int, event: AnyEvent) -> Session:
         case BreakpointReached():
             return _stopped(session, event)
         case SessionTerminationRequested():
-            orderly = changed(session.steering, orderly=event.orderly)
-            return changed(session, terminating=True, steering=orderly)
+            return _ending(changed(session, terminating=True), orderly=event.orderly)
         case BudgetExceeded():
             return _exceeded(session, position, event)
         case BudgetRaised():
             limits = session.limits if event.account else raised(session.limits, event.more)
             return _answered(session, position, limits=limits)
         case BudgetRefused() if session.budget is not None:
-            return _answered(session, position, exceeded=session.budget.limit, reached=session.budget.reached)
+            refused = _answered(session, position, exceeded=session.budget.limit, reached=session.budget.reached)
+            return _ending(refused, orderly=True)
         case ModelChanged():
             return changed(session, failed_before=session.failures)
         case BudgetWarned() | BudgetRefused():
@@ -242,11 +242,17 @@ def _exceeded(session: Session, position: int, event: BudgetExceeded) -> Session
     """The session at a limit; a question that was answered before it was heard of is none."""
     match event.action:
         case "end":
-            return changed(session, exceeded=event.limit, reached=reached(event))
+            at_limit = changed(session, exceeded=event.limit, reached=reached(event))
+            return _ending(at_limit, orderly=event.orderly)
         case "ask":
             return changed(session, budget=asked(position, event)) if position > session.raised_at else session
         case "degrade":
             return session
+
+
+def _ending(session: Session, *, orderly: bool) -> Session:
+    """The session that is to end; in order, where anybody said so."""
+    return changed(session, steering=changed(session.steering, orderly=orderly or session.steering.orderly))
 
 
 def _answered(session: Session, position: int, **changes: Any) -> Session:

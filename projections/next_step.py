@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from eventlog.terms import CompletionReason, LimitName
 from projections.breakpoints import Point, due
-from projections.review import FINAL, UNREVIEWED
+from projections.review import UNREVIEWED
 from projections.session import PendingCall, Session
 from projections.stopping import stops_calls
 
@@ -158,7 +158,7 @@ def next_step(session: Session, now: datetime) -> Step:
         return StopAt(point)
     if session.pending:
         return SettleCalls(tuple(session.pending.values()))
-    if (question := session.question(FINAL)) is not None:
+    if (question := session.open_review) is not None:
         return AwaitReview(question)
     if session.held:
         return AwaitMessage(session.idle_timeout if session.mode == "chat" else None)

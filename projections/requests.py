@@ -4,16 +4,26 @@ Every request can be written by hand, as the JSON of a Temporal signal: `{"call_
 """
 
 import json
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from eventlog.approval_terms import Scope
 from eventlog.raises import Raise
-from eventlog.terms import Breakpoint, CompletionReason, LimitName, Limits, Mode, When
+from eventlog.terms import Breakpoint, Limits, Mode, When
 from llm.messages import Block, Frozen, JsonObject, ModelTerms
 from policy.approval import Approval
+from projections.process_requests import (
+    Close,
+    Expire,
+    GiveUpBudget,
+    GiveUpModel,
+    GiveUpTool,
+    Reach,
+    ReviewAnswer,
+    Skip,
+    Trip,
+)
 
 LONGEST_MESSAGE = 256 * 1024
 """Characters. What is longer belongs in a file that a tool can read."""
@@ -57,7 +67,15 @@ def _told_apart(breakpoints: tuple[Breakpoint, ...]) -> tuple[Breakpoint, ...]:
     return breakpoints
 
 
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("it has characters that cannot be printed")
+    return name
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Named = Annotated[Name, AfterValidator(_printable)]
+"""Of somebody: it is a key of budgets and reports, and shown by Temporal."""
 
 
 class StartSession(Frozen):
@@ -96,8 +114,8 @@ class StartSession(Frozen):
         default=None, max_length=10, exclude_if=lambda models: models is None
     )
     """Models that may stand in for the first, in their order; None takes the worker's, an empty list is none."""
-    tenant: str = "default"
-    principal: str = "anonymous"
+    tenant: Named = "default"
+    principal: Named = "anonymous"
 
     @model_validator(mode="before")
     @classmethod
@@ -288,90 +306,6 @@ class Reject(Frozen):
     request: Literal["reject"] = "reject"
     name: str
     problem: str
-
-
-# -- what the process itself asks ------------------------------------------------------------------
-
-
-class Expire(Frozen):
-    """Nobody answered the question in time."""
-
-    request: Literal["expire"] = "expire"
-    call_id: str
-    level: int = Field(default=0, exclude_if=lambda level: level == 0)
-    """How often it had been escalated then."""
-    at: datetime | None = Field(default=None, exclude_if=lambda at: at is None)
-    """When that was: the next ones have their time from then on."""
-
-
-class Reach(Frozen):
-    """The session has come to a point where it is to be stopped."""
-
-    request: Literal["reach"] = "reach"
-    breakpoint: str
-    when: When
-    step: int
-    tools: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-
-
-class Skip(Frozen):
-    """Somebody said something that comes first: the call is not to be run, unless it has begun."""
-
-    request: Literal["skip"] = "skip"
-    call_id: str
-
-
-class Trip(Frozen):
-    """A limit is reached."""
-
-    request: Literal["trip"] = "trip"
-    limit: LimitName
-    allowed: float
-    used: float
-    tool: str | None = Field(default=None, exclude_if=lambda tool: tool is None)
-
-
-class GiveUpBudget(Frozen):
-    """Nobody said in time whether the session may use more."""
-
-    request: Literal["give_up_budget"] = "give_up_budget"
-    asked_at: int
-    """The position of the question."""
-
-
-class ReviewAnswer(Frozen):
-    """A person is to look at the final answer before it is used."""
-
-    request: Literal["review"] = "review"
-    step: int
-    expires_at: datetime
-
-
-class GiveUpModel(Frozen):
-    """The model call of this step failed as often as it may, or its process died every time."""
-
-    request: Literal["give_up_model"] = "give_up_model"
-    step: int
-    kind: str
-    problem: str
-
-
-class GiveUpTool(Frozen):
-    """This tool call failed as often as it may, or its process died every time."""
-
-    request: Literal["give_up_tool"] = "give_up_tool"
-    call_id: str
-    kind: str
-    problem: str
-
-
-class Close(Frozen):
-    """End the session and say why."""
-
-    request: Literal["close"] = "close"
-    reason: CompletionReason
-    summary: str
 
 
 Request: TypeAlias = Annotated[

@@ -130,15 +130,23 @@ class Session:
     def waiting_for_answer(self) -> tuple[PendingCall, ...]:
         """The questions a person must answer, of any kind."""
         calls = tuple(call for call in self.pending.values() if call.waits)
-        if self.review is not None and self.review.waits:
-            calls = (*calls, _about_review(self.review))
-        return calls if self.budget is None else (*calls, _about_budget(self.budget))
+        if (review := self.open_review) is not None:
+            calls = (*calls, review)
+        if self.budget is None or self.completed is not None:
+            return calls
+        return (*calls, _about_budget(self.budget))
+
+    @property
+    def open_review(self) -> PendingCall | None:
+        """The review of the final answer, where one waits: not once something was said that the answer knows not of."""
+        review = self.review
+        if review is None or not review.waits or self.completed is not None or self.heard > review.asked_at:
+            return None
+        return _about_review(review)
 
     def question(self, call_id: str) -> PendingCall | None:
         """The call of this id that is open, or the review of the final answer where that is meant."""
-        review = self.review
-        about_review = _about_review(review) if review is not None and review.waits and call_id == FINAL else None
-        return self.pending.get(call_id) or about_review
+        return self.pending.get(call_id) or (self.open_review if call_id == FINAL else None)
 
     @property
     def owes_reply(self) -> bool:

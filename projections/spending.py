@@ -1,9 +1,11 @@
 """What a thread has spent, with what it may have spent: the side of its log that its budget looks at.
 
 A model call that was declared and came to nothing that anybody knows of counts as it was set aside for: it may have
-been billed.
+been billed. A tool's price counts for each attempt of which the log tells, as in the ledger; for the first from the
+moment it is declared.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -16,6 +18,9 @@ from eventlog.events import (
     LLMCallRequested,
     LLMResponseReceived,
     SessionStarted,
+    ToolExecutionCompleted,
+    ToolExecutionFailed,
+    ToolExecutionOutcomeUnknown,
     ToolExecutionRequested,
 )
 from eventlog.log import Recorded
@@ -23,6 +28,9 @@ from eventlog.terms import LimitName, Limits
 from projections.budget_question import raised
 from projections.codec import json_codec
 from projections.fold import Projection
+
+NOT_MADE = frozenset({"too_late", "tool_changed", "approval_mismatch"})
+"""Failures of attempts at tools that were declared and then not made: these cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,16 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """An open call of a tool that has a price."""
+
+    cost: Decimal
+    """US dollars for each attempt."""
+    failed: bool = False
+    """Whether the attempt that was counted last has failed, so that the next one is not counted yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spending:
     """What was spent up to the event at `position`, and what may be."""
 
@@ -64,6 +82,8 @@ class Spending:
     """Attempts at the current step that failed."""
     declared: Declared | None = None
     read: Read | None = None
+    tried: Mapping[str, Tried] = field(default_factory=dict)
+    """By the id of its call."""
     warned: tuple[tuple[LimitName, float], ...] = ()
     """Of which parts of the thread's own limits it was said that they are used."""
     question_at: int = -1
@@ -89,7 +109,9 @@ def _after(spending: Spending, recorded: Recorded) -> Spending:
         case LLMCallFailed():
             return _failed(spending, event)
         case ToolExecutionRequested(cost_usd=Decimal() as cost):
-            return _more(spending, cost)
+            return replace(_more(spending, cost), tried={**spending.tried, event.call_id: Tried(cost)})
+        case ToolExecutionCompleted() | ToolExecutionFailed() | ToolExecutionOutcomeUnknown():
+            return _attempted(spending, event)
         case SessionStarted():
             return replace(spending, limits=event.limits, approval_timeout=event.approval_timeout)
         case BudgetExceeded(action="ask"):
@@ -126,6 +148,22 @@ def _failed(spending: Spending, event: LLMCallFailed) -> Spending:
     unknown = declared.reserved if declared.open else None
     after = replace(spending, failures=failures, declared=replace(declared, open=False))
     return _more(after, unknown if counted is None else counted)
+
+
+def _attempted(
+    spending: Spending, event: ToolExecutionCompleted | ToolExecutionFailed | ToolExecutionOutcomeUnknown
+) -> Spending:
+    """What an attempt at a tool costs takes the place of what was counted when it was declared."""
+    tried = spending.tried.get(event.call_id)
+    if tried is None:
+        return spending
+    failed = event if isinstance(event, ToolExecutionFailed) else None
+    cost = Decimal(0) if failed is not None and failed.kind in NOT_MADE else tried.cost
+    counted = Decimal(0) if tried.failed else tried.cost
+    left = {call: each for call, each in spending.tried.items() if call != event.call_id}
+    if failed is not None and failed.will_retry:
+        left[event.call_id] = replace(tried, failed=True)
+    return replace(_more(spending, cost - counted), tried=left)
 
 
 def _more(spending: Spending, cost: Decimal | None) -> Spending:

@@ -14,7 +14,14 @@ from eventlog.events import (
     ToolExecutionFailed,
     UserMessageAdded,
 )
-from projections.requests import ClearBreakpoint, Interrupt, Reach, SetBreakpoint, Skip, Steer, StepOnce
+from projections.process_requests import Reach, Skip
+from projections.requests import (
+    ClearBreakpoint,
+    Interrupt,
+    SetBreakpoint,
+    Steer,
+    StepOnce,
+)
 from projections.session import Session
 from projections.steering import ONE_STEP
 from projections.stopping import NOT_BEGUN, STEERED

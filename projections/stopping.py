@@ -4,7 +4,10 @@ The workflow asks this of its session while something runs. A call that has stop
 request to the model would not be valid: `why_stopped` says what becomes of it.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from projections.steering import INTERRUPTED
 
 if TYPE_CHECKING:
     from projections.session import PendingCall, Session
@@ -15,11 +18,18 @@ DROPPED = "It was dropped on request before its reply was complete; what it used
 """What is recorded of a model call that was interrupted."""
 NOT_BEGUN = "It was not run: a person said something meanwhile that comes first."
 
+_WHY: Mapping[str, str] = {
+    "terminated": "the session was ended",
+    "limit": "the session came to its limit",
+    INTERRUPTED: "a person interrupted the session",
+}
+
 
 def drops_model_call(session: "Session", at: int) -> bool:
     """Whether a model call that shows the stream up to `at` is to be dropped."""
     steering = session.steering
-    return ends_orderly(session) or max(steering.interrupted, steering.steered) > at
+    terminated = session.terminating and steering.orderly
+    return terminated or max(steering.interrupted, steering.steered) > at
 
 
 def stops_calls(session: "Session") -> bool:
@@ -35,11 +45,18 @@ def skips_calls(session: "Session") -> bool:
 
 
 def ends_orderly(session: "Session") -> bool:
-    """Whether the session is to end with everything that runs stopped and told of."""
-    return session.terminating and session.steering.orderly
+    """Whether the session is to end, on request or at a limit, with every open call stopped and told of."""
+    return (session.terminating or bool(session.exceeded)) and session.steering.orderly
+
+
+def kind_of_stop(session: "Session") -> str:
+    """Why a call has no other outcome, in one word."""
+    if session.terminating:
+        return "terminated"
+    return "limit" if session.exceeded else INTERRUPTED
 
 
 def why_stopped(session: "Session", call: "PendingCall") -> str:
     """Why a call has no other outcome, in words for the model."""
-    why = "the session was ended" if session.terminating else "a person interrupted the session"
+    why = _WHY[kind_of_stop(session)]
     return f"{why}, and the question was withdrawn" if call.waits else f"it was stopped: {why}"

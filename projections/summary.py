@@ -102,7 +102,8 @@ def _arguments(asked: Asked) -> Mapping[str, Any]:
             return asked.arguments
         case BudgetExceeded():
             about = ("limit", "tool", "account", "allowed", "used", "needed")
-            return {name: value for name in about if (value := getattr(asked, name)) is not None}
+            told = {name: value for name in about if (value := getattr(asked, name)) is not None}
+            return {**told, "unpriced": True} if asked.unpriced else told
         case HumanInputRequested():
             return {}
 

@@ -92,23 +92,44 @@ class Timeline:
     lines: list[Line] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)
     """The newest calls in a few words, by id."""
+    edits: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The digest of arguments that were put in the place of the model's, and who did it, by the call's id."""
+
+    @property
+    def calls(self) -> dict[str, str]:
+        """The newest calls in a few words, and whose they are now, by id."""
+        changed = {id_: f"{self.titles.get(id_) or id_}, as {by} changed it" for id_, (_, by) in self.edits.items()}
+        return self.titles | changed
 
 
 def evolve(timeline: Timeline, recorded: Recorded) -> Timeline:
     """The timeline with one line more."""
     if timeline.lines and recorded.position <= timeline.lines[-1].position:
         return timeline
-    if isinstance(recorded.event, LLMResponseReceived):
-        timeline.titles = {call.id: call.title for call in recorded.event.tool_calls}
     timeline.lines.append(_line(timeline, recorded))
+    match event := recorded.event:
+        case LLMResponseReceived():
+            timeline.titles, timeline.edits = {call.id: call.title for call in event.tool_calls}, {}
+        case ApprovalVoted() if event.edited_arguments is not None:
+            _edited(timeline, event.call_id, event.digest, event.approver)
+        case ApprovalGranted() if event.edited_arguments is not None:
+            _edited(timeline, event.call_id, event.edited_digest or event.digest, event.approver)
+        case _:
+            pass
     return timeline
+
+
+def _edited(timeline: Timeline, call_id: str, digest: str, by: str) -> None:
+    """Note who changed a call; whoever allows what others have changed has changed nothing."""
+    if timeline.edits.get(call_id, ("", ""))[0] != digest:
+        timeline.edits[call_id] = digest, by
 
 
 def _line(timeline: Timeline, recorded: Recorded) -> Line:
     event = recorded.event
     time = recorded.metadata.at  # the writer's: an import gives a whole thread the database's time of one moment
     start = timeline.lines[0].time if timeline.lines else time
-    actor, text = _told(event, timeline.titles)
+    actor, text = _told(event, timeline.calls)
     return Line(
         position=recorded.position,
         kind=event.type_name if isinstance(event, UnknownEvent) else event.type,
@@ -213,7 +234,7 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
         case HumanInputExpired():
             return US, f"nobody answered in time: {_title(event.call_id, event.call_id, titles)}"
         case RequestIgnored():
-            return event.by, f"asked for {event.request}, which changed nothing: {event.problem}"
+            return event.by, _ignored(event, titles)
         case StreamRepaired():
             return event.by, f"repaired the stream ({event.what}): {event.why}"
         case UnknownEvent():
@@ -231,6 +252,12 @@ def _named(breakpoint_: str | None) -> str:
 def _ruling(event: PolicyDecided, title: str) -> str:
     by = f"rule {event.rule} of {event.layer}" if event.rule else event.layer
     return f"says {event.decision} ({by}) to {title}: {event.reason}"
+
+
+def _ignored(event: RequestIgnored, titles: dict[str, str]) -> str:
+    title = titles.get(event.call_id or "")
+    about = f" of {title}" if title else ""
+    return f"asked for {event.request}{about}, which changed nothing: {event.problem}"
 
 
 def _reply(event: LLMResponseReceived) -> str:
@@ -275,4 +302,4 @@ def _one_line(text: str) -> str:
     return printable if len(printable) <= LONGEST and len(text) <= LONGEST * 4 else f"{printable[: LONGEST - 1]}…"
 
 
-TIMELINE: Projection[Timeline] = Projection("timeline", 2, Timeline, evolve, json_codec(Timeline))
+TIMELINE: Projection[Timeline] = Projection("timeline", 3, Timeline, evolve, json_codec(Timeline))

@@ -13,7 +13,8 @@ from eventlog.events import ApprovalEscalated, ApprovalExpired, ApprovalGranted,
 from policy.approval import combined, refuses_consent, refuses_person
 from policy.persons import person
 from projections.ballot import Ballot, Vote, scope_of
-from projections.requests import Approve, Deny, Expire
+from projections.process_requests import Expire
+from projections.requests import Approve, Deny
 from projections.session import PendingCall, Session
 
 
@@ -153,7 +154,7 @@ def lapsed(call: PendingCall, request: Expire) -> ApprovalEscalated | ApprovalEx
     terms, level = call.ballot.terms, call.ballot.level
     since = request.at or call.expires_at
     if level >= len(terms.escalation) or since is None:
-        return ApprovalExpired(call_id=call.id, action=terms.on_expiry)
+        return ApprovalExpired(call_id=call.id, action=call.ballot.silence)
     following = terms.escalation[level]
     return ApprovalEscalated(
         call_id=call.id,

@@ -34,16 +34,18 @@ with workflow.unsafe.imports_passed_through():
         StopCalls,
         TripLimit,
     )
-    from projections.requests import (
+    from projections.process_requests import (
         Close,
         GiveUpModel,
         GiveUpTool,
-        Request,
         ReviewAnswer,
+        Trip,
+    )
+    from projections.requests import (
+        Request,
         StartSession,
         Steer,
         Terminate,
-        Trip,
     )
     from projections.session import PendingCall, Session, Status, milliseconds
     from projections.stopping import drops_model_call, stops_calls

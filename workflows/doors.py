@@ -36,7 +36,6 @@ with workflow.unsafe.imports_passed_through():
         StepOnce,
         Terminate,
     )
-    from projections.review import FINAL
     from projections.session import Session
 
 
@@ -148,11 +147,14 @@ class Doors:
         return Accepted(position=learned.marks[-1].position)
 
     def _require(self, request: Request) -> None:
-        """Refuse what is certainly wrong. A question, or a stop, may be in the log before the workflow hears of it."""
-        asked_soon = isinstance(request, Answer | Approve | Deny) and _is_wanted(self.session, request)
-        asked_soon = asked_soon or (isinstance(request, RaiseBudget) and self.session.completed is None)
+        """Refuse what is certainly wrong, before it leaves any trace.
+
+        Whoever answers a question, rightly or not, leaves a record while there is a log to write it into. And a stop
+        may be in the log before the workflow hears of it.
+        """
+        is_answer = isinstance(request, Answer | Approve | Deny | RaiseBudget) and self.session.completed is None
         stopped_soon = isinstance(request, Resume | StepOnce) and self.is_telling
-        problem = None if asked_soon or stopped_soon else refusal(self.session, request)
+        problem = None if is_answer or stopped_soon else refusal(self.session, request)
         if problem is not None:
             raise ApplicationError(problem, type="Refused", non_retryable=True)
 
@@ -178,15 +180,6 @@ def _open(name: str, kind: type[Any], what: str) -> None:
 
 for _name, (_kind, _what) in DOORS.items():
     _open(_name, _kind, _what)
-
-
-def _is_wanted(session: Session, request: Answer | Approve | Deny) -> bool:
-    if session.completed is not None:
-        return False
-    if isinstance(request, Answer) and request.call_id == FINAL:
-        return session.review is not None
-    call = session.pending.get(request.call_id)
-    return call is not None and call.state in (("wanted", "granted") if isinstance(request, Answer) else ("wanted",))
 
 
 def read_request(name: str, kind: type[Any], given: Sequence[Any]) -> Any:

@@ -9,10 +9,15 @@ with workflow.unsafe.imports_passed_through():
     from eventlog.terms import ToolTerms
     from projections.breakpoints import Point
     from projections.next_step import CallModel, Step
-    from projections.requests import GiveUpModel, GiveUpTool, Reach, Skip
+    from projections.process_requests import (
+        GiveUpModel,
+        GiveUpTool,
+        Reach,
+        Skip,
+    )
     from projections.session import PendingCall
     from projections.steering import INTERRUPTED
-    from projections.stopping import DROPPED, drops_model_call, skips_calls, why_stopped
+    from projections.stopping import DROPPED, drops_model_call, kind_of_stop, skips_calls, why_stopped
     from workflows.options import STOPPING
     from workflows.tasks import to_the_end, why
     from workflows.waiting import Waiting
@@ -46,8 +51,8 @@ class Stopping(Waiting):
 
     async def _stop_call(self, call: PendingCall) -> None:
         """The outcome of a call that was stopped, unless it has another."""
-        kind = "terminated" if self.session.terminating else INTERRUPTED
-        problem, terms = why_stopped(self.session, call), self.session.tools.get(call.name)
+        kind, problem = kind_of_stop(self.session), why_stopped(self.session, call)
+        terms = self.session.tools.get(call.name)
         if terms is not None and terms.cleanup and not call.waits:
             await self._clean_up(call, terms, kind, problem)
         if call.id not in self.session.pending:

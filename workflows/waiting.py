@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.steps import Learned
     from projections.next_step import AwaitMessage, AwaitRaise, Step
-    from projections.requests import Close, Expire, GiveUpBudget
+    from projections.process_requests import Close, Expire, GiveUpBudget
     from projections.session import PendingCall
     from workflows.tasks import let_go, positive, sooner
     from workflows.telling import Telling
@@ -76,8 +76,10 @@ class Waiting(Telling):
             )
         except TimeoutError:
             pass
-        finally:
+        except asyncio.CancelledError:
             await let_go(task)
+            raise
+        await let_go(task)  # not in a `finally`: a session that is only put out of memory may not wait any more
 
     async def _rest(self, learned: Learned) -> None:
         """Wait for what keeps a step from being done; no worker holds anything meanwhile."""

@@ -54,8 +54,8 @@ class EscalationsFollowEachOther(Invariant):
                 yield f"call {call.id} is escalated to others than was agreed"
             case ApprovalExpired() if ballot.level < last:
                 yield f"the question about call {call.id} expires at level {ballot.level} of {last}"
-            case ApprovalExpired() if event.action != ballot.terms.on_expiry:
-                yield f"nobody's answer is to {ballot.terms.on_expiry} call {call.id}, not to {event.action} it"
+            case ApprovalExpired() if event.action != ballot.silence:
+                yield f"nobody's answer is to {ballot.silence} call {call.id}, not to {event.action} it"
             case _:
                 pass
 

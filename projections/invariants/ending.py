@@ -76,7 +76,7 @@ class TheEndLeavesNothingOpen(Invariant):
         if not isinstance(event, SessionCompleted) or self._repaired:
             return
         reason = event.completion_reason
-        stopped = reason == "terminated" and session.steering.orderly
+        stopped = reason in ("terminated", "limit") and session.steering.orderly
         if (stopped or reason in (*ORDERLY, "failure")) and session.pending:
             yield f"the session ends ({reason}) with open calls: {', '.join(session.pending)}"
         elif reason in ORDERLY and session.owes_reply and not session.stalled and not session.held:

@@ -12,7 +12,7 @@ class AnswersAreReviewed(Invariant):
     def breaks(self, moment: Moment) -> Iterator[str]:
         """A review that nobody wanted or that is of another answer, a word on none, and an answer without one."""
         review, steps = moment.before.review, moment.before.steps
-        waits = review is not None and review.waits
+        waits = moment.before.open_review is not None
         match event := moment.recorded.event:
             case HumanInputRequested(step=int() as step) if review is None or waits or step != steps:
                 yield f"the answer of model call {step} is put up for review, which is not due"

@@ -30,7 +30,7 @@ from eventlog.metadata import Metadata
 from eventlog.streams import stream_of, thread_id
 from eventlog.terms import Limits
 from llm.messages import Message, ModelRequest, TokenUsage, text_block
-from projections.requests import Close
+from projections.process_requests import Close
 from projections.session import milliseconds
 from tests.projections.facts import MODEL, START, asking, replied, said, started, use
 

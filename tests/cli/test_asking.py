@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from cli.exits import ExitCode
-from eventlog.events import ApprovalGranted, HumanInputProvided, RequestIgnored
+from eventlog.events import ApprovalGranted, BudgetRaised, HumanInputProvided, RequestIgnored
 from tests.cli.conftest import Ended, Perdure, ended
 from tests.workflow.world import World
 
@@ -202,6 +202,17 @@ async def test_what_somebody_else_answers_meanwhile_is_told_and_skipped(perdure:
     assert (done.code, "answered or changed elsewhere" in done.err) == (ExitCode.OK, True)
     assert await provided(world, thread) == {"ask_1": "red"}
     assert not [each for each in await world.events(thread) if isinstance(each, RequestIgnored)]
+
+
+async def test_a_question_about_an_unknown_price_is_answered_by_yes_or_no(perdure: Perdure, world: World) -> None:
+    """No amount would help: the inbox shows what does, and the walk asks for none."""
+    thread = f"t-{uuid4()}"
+    await perdure("start", "ask", "--thread", thread, "--model", "unheard-of", "--limit", "cost=5")
+    await world.until(thread, lambda session: session.budget is not None)
+    assert f"perdure raise {thread} --unpriced" in (await perdure("pending", thread)).out
+    assert "1 answered" in (await typed(perdure, "y\n", "approve", "-i", thread)).err
+    [raised] = [each for each in await world.events(thread) if isinstance(each, BudgetRaised)]
+    assert raised.more.unpriced
 
 
 async def test_a_question_about_a_budget_is_in_the_inbox_too(perdure: Perdure, world: World) -> None:

@@ -216,7 +216,8 @@ async def test_who_asks_up_to_end_again_and_again_leaves_nothing_behind(perdure:
     up.send_signal(signal.SIGINT)
     assert (await ended(up)).code == ExitCode.INTERRUPTED
     assert len(children) == 2
-    assert not any(child.is_running() for child in children)
+    _, left = await asyncio.to_thread(psutil.wait_procs, children, 10)
+    assert [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def queue_of(process: psutil.Process) -> str | None:

@@ -13,6 +13,7 @@ import pytest
 
 import client
 from cli.exits import ExitCode
+from cli.files_check import files_check
 from cli.ledger_check import standing
 from eventlog.consumer import Follower, following
 from eventlog.events import AnyEvent
@@ -24,6 +25,7 @@ from eventlog.streams import ThreadId, stream_of
 from ledger.alerts import Alert
 from ledger.book import Book
 from ledger.watch import Watch
+from settings import Settings
 from tests.cli.conftest import Perdure
 from tests.conftest import Database
 from tests.projections.facts import asking, completed, model_failed, replied, started
@@ -125,6 +127,7 @@ def test_prices_are_shown_with_their_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Which price of a model or tool holds, since when, and who says so; on any day."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     rates = {"output": 2, "cache_read": 0, "cache_write": 0}
     models = {"mine": [{"input": 1, **rates}, {"from": "2026-06-01", "input": "0.5", **rates}]}
     own = tmp_path / "prices.json"
@@ -137,7 +140,7 @@ def test_prices_are_shown_with_their_days(
     assert client.run(["prices", "mine", "search"]) == ExitCode.OK
     page = capsys.readouterr().out
     assert "2026-06-01" in page
-    assert "$0.01 a call" in page
+    assert "$0.01/call" in page
     assert client.run(["prices"]) == ExitCode.OK
     assert "claude-opus-5" in capsys.readouterr().out
     assert client.run(["prices", "theirs"]) == ExitCode.NOT_FOUND
@@ -155,6 +158,34 @@ async def test_doctor_tells_how_far_the_ledger_is_behind(perdure: Perdure) -> No
     late = standing(Lag(3, 1, 9, JANUARY), JANUARY + timedelta(minutes=5))
     assert (late.ok, late.detail) == (False, "is 3 events behind the log, the first of 300 s ago")
     assert "PERDURE_CONSUMERS" in late.remedy
+
+
+def test_doctor_reads_the_files_of_prices_and_alerts(tmp_path: Path) -> None:
+    """Nothing is said where there are none; where one is wrong, what is wrong with it and where to correct it."""
+    assert list(files_check(Settings())) == []
+    prices, alerts = tmp_path / "prices.json", tmp_path / "alerts.yaml"
+    prices.write_text('{"tools": {"search": {"call": "0.01"}}}')
+    alerts.write_text("alerts: [{id: dear, per: day, cost: 5}]")
+    settings = Settings(prices_file=prices, alerts=alerts)
+    assert [each.ok for each in files_check(settings)] == [True, True]
+    prices.write_text('{"models": {"m": {"input": "much"}}}')
+    alerts.write_text("alerts: [{id: dear, per: week, cost: 5}]")
+    of_prices, of_alerts = files_check(settings)
+    assert (of_prices.ok, of_alerts.ok) == (False, False)
+    assert "models.m.0.input: Input should be a valid decimal" in of_prices.detail
+    assert "alerts.yaml:1:26: per is" in of_alerts.detail
+    assert "PERDURE_PRICES_FILE" in of_prices.remedy
+
+
+def test_a_price_file_that_is_none_is_no_defect_of_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever named it is told what is wrong with it, and that it is theirs to correct."""
+    prices = tmp_path / "prices.json"
+    prices.write_text("{}")
+    monkeypatch.setenv("PERDURE_PRICES_FILE", str(prices))
+    assert client.run(["prices"]) == ExitCode.USAGE
+    assert "it has no price" in capsys.readouterr().err
 
 
 async def test_alerts_are_shown(perdure: Perdure, log: PostgresEventLog) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm.messages import TokenUsage
-from llm.pricing import BUILT_IN, PriceList, Prices
+from llm.pricing import BUILT_IN, PriceList, Prices, UnusablePrices
 
 MILLION = 1_000_000
 USAGE = TokenUsage(input_tokens=1000, output_tokens=200, cache_read_tokens=5000, cache_write_tokens=400)
@@ -121,16 +121,28 @@ def test_whose_price_it_is_can_be_told(tmp_path: Path) -> None:
         '{"models": {}, "tools": {"t": {"call": 1, "from": "soon"}}}',
         '{"models": {"x": {"input": -1, "output": 1, "cache_read": 1, "cache_write": 1}}}',
         '{"models": {"x": {"input": 1, "output": 1, "cache_read": 1, "cache_write": 1, "tips": 1}}}',
+        '{"tools": {"t": {"call": "1e999999"}}}',
+        '{"tools": {"t": {"call": "NaN"}}}',
+        '{"tools": {"t": {"call": 1}, "t": {"call": 0}}}',
+        "[" * 100_000,
     ],
 )
 def test_a_wrong_price_file_is_named(tmp_path: Path, content: str) -> None:
     """The path and the mistake are said; nothing is charged by guess."""
     own = tmp_path / "prices.json"
     own.write_text(content)
-    with pytest.raises(ValueError, match=r"prices\.json cannot be used"):
+    with pytest.raises(UnusablePrices, match=r"prices\.json cannot be used: \S") as refused:
         Prices.load(own)
-    with pytest.raises(ValueError, match=r"absent\.json cannot be used"):
+    assert "pydantic" not in str(refused.value)
+    with pytest.raises(UnusablePrices, match=r"absent\.json cannot be used"):
         Prices.load(tmp_path / "absent.json")
+
+
+def test_a_price_file_may_be_of_tools_alone(tmp_path: Path) -> None:
+    """Whoever only has a tool to pay for need not speak of models."""
+    own = tmp_path / "prices.json"
+    own.write_text('{"tools": {"t": {"call": "0.01"}}}')
+    assert Prices.load(own).cost_of_tool("t") == Decimal("0.01")
 
 
 def test_the_built_in_list_says_where_it_is_from() -> None:

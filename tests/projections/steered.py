@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 from projections.breakpoints import due
 from projections.evolution import SESSION
 from projections.next_step import CallModel, Ended, SettleCalls, next_step
+from projections.process_requests import GiveUpModel, Reach, Skip
 from projections.requests import (
     ClearBreakpoint,
-    GiveUpModel,
     Interrupt,
-    Reach,
     Request,
     SetBreakpoint,
-    Skip,
     Steer,
     StepOnce,
     Terminate,

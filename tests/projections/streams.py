@@ -47,29 +47,31 @@ from projections.next_step import (
     TripLimit,
     next_step,
 )
-from projections.requests import (
-    Answer,
-    Approve,
+from projections.process_requests import (
     Close,
-    Deny,
     Expire,
     GiveUpBudget,
     GiveUpModel,
     GiveUpTool,
+    Reach,
+    ReviewAnswer,
+    Trip,
+)
+from projections.requests import (
+    Answer,
+    Approve,
+    Deny,
     Pause,
     RaiseBudget,
-    Reach,
     Reject,
     Request,
     Resume,
-    ReviewAnswer,
     Say,
     Terminate,
-    Trip,
 )
 from projections.review import FINAL
 from projections.session import Session
-from projections.stopping import why_stopped
+from projections.stopping import kind_of_stop, why_stopped
 from tests.projections.facts import (
     MODEL,
     START,
@@ -208,7 +210,7 @@ class Play:
             case StopCalls(calls):
                 for call in calls:
                     why = why_stopped(self.process, call)
-                    self.tell(GiveUpTool(call_id=call.id, kind="interrupted", problem=why))
+                    self.tell(GiveUpTool(call_id=call.id, kind=kind_of_stop(self.process), problem=why))
                 self.deliver_told()
             case StopAt(point):
                 self.tell(Reach(**asdict(point)))

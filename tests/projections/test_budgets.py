@@ -20,15 +20,31 @@ from eventlog.events import (
 )
 from eventlog.raises import Raise
 from eventlog.terms import Limits
+from ledger.entries import enter
 from projections.decide import decide
 from projections.evolution import evolve
 from projections.fold import fold
 from projections.next_step import AwaitRaise, CallModel, Finish, Step, TripLimit, next_step
-from projections.requests import GiveUpBudget, RaiseBudget, Trip
+from projections.process_requests import GiveUpBudget, Trip
+from projections.requests import RaiseBudget
 from projections.session import Session
 from projections.spending import SPENDING
 from projections.tool_calls import TOOL_CALLS
-from tests.projections.facts import MODEL, START, asking, given, replied, request_of, said, session_of, started, use
+from tests.projections.facts import (
+    MODEL,
+    START,
+    asking,
+    completed,
+    given,
+    replied,
+    request_of,
+    said,
+    session_of,
+    started,
+    tool_failed,
+    unknown,
+    use,
+)
 
 D = Decimal
 ACCOUNT = '["acme","acme",null,"2026-11","cost"]'
@@ -198,6 +214,32 @@ def failed(counted: Decimal | None, *, will_retry: bool = True) -> LLMCallFailed
 def test_what_may_have_been_billed_is_spent(events: tuple[AnyEvent, ...], spent: str) -> None:
     """A failure counts for what it says, or, where it says nothing, for what was set aside."""
     assert fold(SPENDING, given(*begun(), *events)).spent == D(spent)
+
+
+CALL = "a"
+DECLARED = ToolExecutionRequested(
+    call_id=CALL, tool_name="read_file", arguments={}, digest="d", effect="read_only", cost_usd=D("0.25")
+)
+AGAIN = tool_failed(CALL, will_retry=True)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "spent"),
+    [
+        ((completed(CALL),), "0.25"),
+        ((AGAIN,), "0.25"),
+        ((AGAIN, completed(CALL)), "0.50"),
+        ((AGAIN, AGAIN, tool_failed(CALL)), "0.75"),
+        ((AGAIN, unknown(CALL)), "0.50"),
+        ((tool_failed(CALL, kind="too_late"),), "0"),
+        ((AGAIN, tool_failed(CALL, kind="tool_changed")), "0.25"),
+    ],
+)
+def test_a_tools_attempts_count_for_the_thread_as_in_the_ledger(attempts: tuple[AnyEvent, ...], spent: str) -> None:
+    """Each that was made costs its price, one that was not made costs nothing, in the one as in the other."""
+    stream = given(*begun(), replied(use(CALL), cost=D(0)), DECLARED, *attempts)
+    entries, _ = enter(stream, {})
+    assert fold(SPENDING, stream).spent == sum((entry.cost or D(0) for entry in entries), D(0)) == D(spent)
 
 
 def test_spending_knows_what_the_provider_has_counted() -> None:

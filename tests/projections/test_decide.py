@@ -20,20 +20,22 @@ from eventlog.events import (
     UserMessageAdded,
 )
 from projections.decide import decide, refusal
-from projections.requests import (
-    Approve,
+from projections.process_requests import (
     Close,
-    Deny,
     Expire,
     GiveUpModel,
     GiveUpTool,
+    Trip,
+)
+from projections.requests import (
+    Approve,
+    Deny,
     Pause,
     Reject,
     Request,
     Resume,
     Say,
     Terminate,
-    Trip,
 )
 from tests.projections.facts import (
     asked,
@@ -76,7 +78,7 @@ DONE: list[tuple[tuple[AnyEvent, ...], Request, AnyEvent]] = [
     (PAUSED, Resume(by="bo"), SessionResumed(by="bo")),
     ((*CHAT, model_failed()), Resume(by="bo"), SessionResumed(by="bo")),
     (TASK, Terminate(by="bo"), SessionTerminationRequested(by="bo", orderly=True)),
-    (TASK, Trip(limit="turns", allowed=1, used=1), BudgetExceeded(limit="turns", allowed=1, used=1)),
+    (TASK, Trip(limit="turns", allowed=1, used=1), BudgetExceeded(limit="turns", allowed=1, used=1, orderly=True)),
     (
         TASK,
         GiveUpModel(step=1, **CRASHED),

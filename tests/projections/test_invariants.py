@@ -252,6 +252,11 @@ BROKEN: list[tuple[str, Sequence[Recorded], str]] = [
         stream(*CALLED, SessionTerminationRequested(by="ana", orderly=True), over("terminated")),
         "open calls: a, b",
     ),
+    (
+        "TheEndLeavesNothingOpen",
+        stream(*CALLED, BudgetExceeded(limit="runtime", allowed=1, used=2, orderly=True), over("limit")),
+        "open calls: a, b",
+    ),
     ("TheEndLeavesNothingOpen", stream(*ANSWERED, said("and?"), over()), "position 4 has no answer"),
     ("NothingFollowsTheEnd", stream(*ANSWERED, over(), over("timeout")), "ends again"),
     ("NothingFollowsTheEnd", stream(*ANSWERED, over(), said("hm")), "UserMessageAdded comes after"),
@@ -323,6 +328,6 @@ def test_every_rule_is_tested() -> None:
 
 
 def test_what_is_over_for_a_limit_is_legal() -> None:
-    """A limit that is reached may leave calls open."""
+    """A limit that was reached left calls open, up to 0.2.0."""
     events = (*CALLED, BudgetExceeded(limit="runtime", allowed=1, used=2), over("limit"))
     assert not list(breaches(stream(*events, ErrorOccurred(error_type="Odd", error_message="odd"))))

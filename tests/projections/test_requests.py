@@ -60,3 +60,11 @@ def test_unknown_fields_are_mistakes() -> None:
     with pytest.raises(ValidationError, match="edited_argument"):
         Approve.model_validate({"call_id": "a", "edited_argument": {}})
     assert Pause.model_validate({}) == Pause(by="anonymous")
+
+
+@pytest.mark.parametrize("field", ["tenant", "principal"])
+@pytest.mark.parametrize("name", ["", "a" * 201, "a\0b", "a\nb", "\x1b[31mred"])
+def test_names_are_short_and_can_be_printed(field: str, name: str) -> None:
+    """They are keys of budgets and shown by Temporal, which would end a thread for a name that is too long."""
+    with pytest.raises(ValidationError, match=field):
+        StartSession.model_validate({"message": "hi", field: name})

@@ -4,8 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from eventlog.events import AnyEvent, SessionCompleted, SessionPaused, SessionResumed
+from eventlog.events import AnyEvent, BudgetExceeded, SessionCompleted, SessionPaused, SessionResumed
 from projections.evolution import evolve
+from projections.review import FINAL
 from projections.session import Session
 from tests.projections.facts import (
     START,
@@ -13,6 +14,7 @@ from tests.projections.facts import (
     completed,
     denied,
     granted,
+    inquired,
     model_failed,
     replied,
     said,
@@ -106,6 +108,22 @@ def test_a_message_and_a_reply_may_come_in_any_order(reply: AnyEvent) -> None:
     before = session_of(*CHAT)
     for facts in ([(2, said("and")), (3, reply)], [(2, reply), (3, said("and"))]):
         assert folded(before, facts) == folded(before, facts[::-1])
+
+
+@pytest.mark.parametrize("later", [said("and?"), SessionCompleted(completion_reason="terminated", summary=".")])
+def test_a_review_is_over_when_it_can_change_nothing_more(later: AnyEvent) -> None:
+    """Once something is said that the answer knows not of, or the session is over, nobody is asked about it."""
+    question = inquired(FINAL, action="review").model_copy(update={"step": 1})
+    reviewing = session_of(started().model_copy(update={"review": True}), said("hi"), replied("42"), question)
+    assert [each.id for each in reviewing.waiting_for_answer] == [FINAL]
+    assert not evolve(reviewing, 4, later).waiting_for_answer
+
+
+def test_nobody_is_asked_for_more_once_the_session_is_over() -> None:
+    """A question about a budget ends with the session."""
+    asks = BudgetExceeded(limit="cost", allowed=1, used=1, action="ask", question="More?")
+    assert len(session_of(*TASK, asks).waiting_for_answer) == 1
+    assert not session_of(*TASK, asks, SessionCompleted(completion_reason="terminated", summary=".")).waiting_for_answer
 
 
 def test_a_message_before_the_failure_does_not_hide_it() -> None:

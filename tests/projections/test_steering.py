@@ -10,6 +10,7 @@ from eventlog.events import (
     AnyEvent,
     BreakpointReached,
     BreakpointSet,
+    BudgetExceeded,
     LLMCallRequested,
     SessionCompleted,
     SessionInterrupted,
@@ -35,13 +36,12 @@ from projections.next_step import (
     StopCalls,
     next_step,
 )
+from projections.process_requests import Close, Skip
 from projections.requests import (
     ClearBreakpoint,
-    Close,
     Interrupt,
     Request,
     SetBreakpoint,
-    Skip,
     Steer,
     StepOnce,
 )
@@ -178,9 +178,14 @@ def test_an_interruption_stops_calls_even_where_somebody_speaks_at_once() -> Non
     assert next_step(session, START) == StopCalls(tuple(session.pending.values()))
 
 
-def test_an_old_end_leaves_calls_as_they_were() -> None:
+@pytest.mark.parametrize(
+    "end",
+    [SessionTerminationRequested(by="bo"), BudgetExceeded(limit="runtime", allowed=1, used=2)],
+    ids=["terminated", "at its limit"],
+)
+def test_an_old_end_leaves_calls_as_they_were(end: SessionTerminationRequested | BudgetExceeded) -> None:
     """What 0.2.0 wrote asks for no outcomes; what is written today does."""
-    old, new = (SessionTerminationRequested(by="bo", orderly=orderly) for orderly in (False, True))
+    old, new = (end.model_copy(update={"orderly": orderly}) for orderly in (False, True))
     assert isinstance(next_step(session_of(*CALLS, old), START), Finish)
     assert isinstance(next_step(session_of(*CALLS, new), START), StopCalls)
 

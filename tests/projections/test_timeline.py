@@ -230,6 +230,23 @@ def test_calls_are_named_by_their_titles() -> None:
     assert [line.text for line in lines[3:]] == ["begins read_file a", "denied read_file a: not on a Friday"]
 
 
+def test_a_changed_call_is_told_as_changed() -> None:
+    """What is decided and run after an edit is not taken for what the model wanted; who agreed to it is no editor."""
+    edit = {"path": "b"}
+    last = granted("a", edited=edit).model_copy(update={"approver": "cy", "edited_digest": "edited a"})
+    votes: list[AnyEvent] = [voted("a", edited=edit), last]
+    refused = RequestIgnored(request="approve", by="di", problem="too late", call_id="a")
+    stream = given(started(), said("hi"), replied(use("a")), asked("a"), *votes, ruled("a", "ask"), begun("a"), refused)
+    changed = "read_file a, as bo changed it"
+    assert [line.text for line in fold(TIMELINE, stream).lines[4:]] == [
+        'votes for read_file a, with {"path": "b"}',
+        f'approved {changed}, with {{"path": "b"}}',
+        f"says ask (own) to {changed}: it is too large",
+        f"begins {changed}",
+        f"asked for approve of {changed}, which changed nothing: too late",
+    ]
+
+
 def test_an_unknown_event_is_shown_as_itself() -> None:
     """Its own name is its kind."""
     assert fold(TIMELINE, given(UnknownEvent(type_name="Later", data={}))).lines[0].kind == "Later"

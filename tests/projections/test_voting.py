@@ -38,7 +38,8 @@ from projections.decide import decide
 from projections.evolution import SESSION, evolve
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
-from projections.requests import Approve, Deny, Expire, Request
+from projections.process_requests import Expire
+from projections.requests import Approve, Deny, Request
 from projections.session import Session
 from projections.tool_calls import TOOL_CALLS, OpenCall, StandingGrant, ToolCalls
 from projections.voting import Basis, Edited, Proof

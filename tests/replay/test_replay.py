@@ -38,5 +38,14 @@ def test_the_version_of_today_has_a_corpus() -> None:
         "long",
         "chat",
         "limits",
+        "quorum",
+        "escalated",
+        "asked",
+        "reviewed",
+        "stepped",
+        "steered",
+        "interrupted",
+        "raised",
+        "circling",
     }
     assert (CORPUS / "long-1.json").exists()

@@ -85,12 +85,13 @@ async def test_two_approvers_at_once_make_one_approval(play: Play) -> None:
 
 
 async def test_so_many_people_as_are_wanted_must_allow_it(play: Play) -> None:
-    """Each is recorded; nobody counts twice, whoever started the thread not at all, and the last one lets it run."""
+    """Each is recorded, also who may not; nobody counts twice, and who started the thread not at all."""
     world, handle = await waiting(play, approval={"quorum": 2, "self_approval": False})
     await handle.execute_update("approve", {"call_id": "call_0", "approver": "ana"})
     assert " ANA has allowed it already: 1 of 2" in await refused(handle, "approve", call_id="call_0", approver=" ANA")
     assert "may not allow its calls" in await refused(handle, "approve", call_id="call_0", approver="Ben")
     assert "give a name" in await refused(handle, "approve", call_id="call_0")
+    assert [each.by for each in await of(world, handle, RequestIgnored)] == [" ANA", "Ben", "anonymous"]
     assert not await of(world, handle, ToolExecutionRequested)
     await handle.execute_update("approve", {"call_id": "call_0", "approver": "bo"})
     await world.done(handle)

@@ -305,6 +305,17 @@ async def test_a_final_answer_is_sent_back(play: Play) -> None:
     assert await answer_of(world, handle) == ("forty-two", "success")
 
 
+@pytest.mark.parametrize("door", ["message", "steer"])
+async def test_a_word_to_the_agent_takes_the_review_back(play: Play, door: str) -> None:
+    """The answer knows nothing of it: the model is asked again at once, and its next answer is reviewed instead."""
+    world, handle = await reviewed(play, "42", "forty-two")
+    await handle.execute_update(door, "in words, please")
+    session = await world.until(handle.id, lambda session: session.steps == 2 and session.status == "waiting")
+    assert [question.step for question in session.waiting_for_answer] == [2]
+    await handle.execute_update("answer", {"call_id": "final-answer", "value": "accept"})
+    assert await answer_of(world, handle) == ("forty-two", "success")
+
+
 async def test_a_final_answer_that_nobody_reviews_is_not_used(play: Play) -> None:
     """The thread fails and says why."""
     world = await play({"go": [Reply.text("42")]})

@@ -1,6 +1,6 @@
 """Long sessions: continued as new long before Temporal's limits, and reset without harm."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,29 @@ async def test_many_messages_while_a_question_waits_are_not_lost(
         assert (await here.done(handle))["status"] == "completed"
         said = [e.message for e in await here.events(handle.id) if isinstance(e, UserMessageAdded)]
     assert said == ["go", *(f"number {number}" for number in range(30))]
+
+
+async def test_a_session_is_steered_through_new_runs(impatient_server: str, database: Database, tmp_path: Path) -> None:
+    """Breakpoints, single steps and interruptions outlive the run they came in: each point stops it once."""
+    script = [*(Reply.tools(("look", {"word": str(n)}, f"call_{n}")) for n in range(6)), Reply.text("done")]
+    async with world(impatient_server, database.url, tmp_path, {"go": script}, [look]) as here:
+        handle = await here.start("go", breakpoints=[{"when": "before"}])
+        for step in range(1, 8):
+            await here.until(handle.id, stopped_at(f"before model call {step} (breakpoint before:step)"))
+            await handle.signal("interrupt")
+            await handle.signal("step")
+            await here.until(handle.id, stopped_at(f"after one step: model call {step}"))
+            await handle.signal("resume")
+        assert (await here.done(handle))["status"] == "completed"
+        runs = [each.run_id async for each in here.client.list_workflows(f'WorkflowId="{handle.id}"')]
+        types = await here.types(handle.id)
+    assert len(runs) > 2
+    assert (types.count("BreakpointReached"), types.count("SessionInterrupted")) == (14, 7)
+
+
+def stopped_at(stop: str) -> Callable[[Session], bool]:
+    """Whether a session is stopped there."""
+    return lambda session: session.stopped_at == stop
 
 
 def at_rest(session: Session) -> bool:

@@ -143,12 +143,13 @@ async def test_an_update_without_input_is_taken_where_nothing_must_be_said(play:
 
 
 async def test_updates_are_refused_in_words(play: Play) -> None:
-    """A validator tells the sender at once, and nothing is written."""
+    """A validator tells the sender at once, and nothing is written but a record of what was said of a question."""
     world, handle = await asking(play)
     before = await world.types(handle.id)
-    assert "call_9" in await refused(handle, "deny", {"call_id": "call_9"})
     assert "not paused" in await refused(handle, "resume", {})
     assert await world.types(handle.id) == before
+    assert "call_9" in await refused(handle, "deny", {"call_id": "call_9"})
+    assert await world.types(handle.id) == [*before, "RequestIgnored"]
 
 
 async def test_queries_tell_the_state_and_what_waits(play: Play) -> None:
