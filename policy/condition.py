@@ -145,7 +145,7 @@ def _text(holds: Callable[[str], Truth]) -> Comparison:
 
 def _elements(join: Callable[[Any], Truth], condition: Condition) -> Comparison:
     test = prepared(condition)
-    return lambda value: join(test(each) for each in value) if isinstance(value, list | tuple) else None
+    return lambda value: join(map(test, value)) if isinstance(value, (list, tuple)) else None
 
 
 def _matching(expected: str) -> Comparison:
@@ -198,8 +198,10 @@ def _compared(condition: Condition) -> Comparison:
     if_there = condition.exists is None
     test = tests[0] if len(tests) == 1 else lambda value: all_of(test(value) for test in tests)
 
+    step = path[0] if len(path) == 1 else None  # nearly always, and worth not calling `at` for
+
     def holds(value: Any) -> Truth:
-        found = at(value, path)
+        found = value.get(step) if step is not None and type(value) is dict else at(value, path)
         if found is None and if_there:
             return if_missing
         return test(found)
@@ -212,7 +214,7 @@ def at(value: Any, path: Sequence[str]) -> Any:
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list | tuple) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
+        elif isinstance(value, (list, tuple)) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
             value = value[int(step)]
         else:
             return None

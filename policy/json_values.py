@@ -5,9 +5,15 @@ from typing import Any
 
 from policy.truth import Truth, all_of, any_of
 
+_KINDS = {str: "text", int: "number", float: "number", bool: "boolean", list: "list", dict: "object"}
+
 
 def kind_of(value: Any) -> str:
     """The value's kind, as JSON has it."""
+    return _KINDS.get(type(value)) or _kind_of(value)
+
+
+def _kind_of(value: Any) -> str:
     match value:
         case None:
             return "null"

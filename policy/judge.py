@@ -7,7 +7,7 @@ knowing more could give.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Literal, TypeAlias
@@ -24,6 +24,9 @@ from policy.truth import Truth
 
 AUTHOR = "author"
 """The layer of the tool's author, who is heard last."""
+
+MOST_TOOLS = 1_000
+"""Names of tools that a layer keeps its rules by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,19 @@ class _Ruling:
         self.rule = rule
         self.aspects = tuple(_aspects(rule))
         self._tests = tuple(aspect.holds for aspect in self.aspects)
+        self._tools = Globs(rule.tools) if rule.tools is not None else None
+        self._further = self._tests if rule.tools is None else self._tests[1:]  # the tool is looked at first
 
-    def match(self, call: Call) -> Truth:
+    def is_for(self, tool: str) -> Truth:
+        """Whether the tool is one that the rule names."""
+        return True if self._tools is None else self._tools.match(tool)
+
+    def match(self, call: Call, named: Truth = None) -> Truth:
+        """Whether the rule matches; where it is known already that the tool is named, that is not looked at again."""
         known = True
-        for test in self._tests:  # as `all_of`, written out: most of a decision's time is spent here
+        for test in (
+            self._further if named else self._tests
+        ):  # as `all_of`, written out: most of a decision's time is spent here
             truth = test(call)
             if truth is False:
                 return False
@@ -102,6 +114,8 @@ class _Bench:
     layer: Layer
     tenants: Globs | None
     rulings: tuple[_Ruling, ...]
+    by_tool: dict[str, tuple[tuple[_Ruling, Truth], ...]] = field(default_factory=dict)
+    """Of the tools that were asked about: the rules that may match, and whether each surely names the tool."""
 
     @classmethod
     def of(cls, layer: Layer) -> "_Bench":
@@ -119,14 +133,24 @@ class _Bench:
     def verdict(self, call: Call) -> Verdict:
         """What the layer says."""
         strictest: Verdict | None = None
-        for ruling in self.rulings:
-            truth = ruling.match(call)
+        for ruling, named in self._for_tool(call.tool):
+            truth = ruling.match(call, named)
             if truth is False or (truth is None and ruling.rule.decision == "allow"):
                 continue
             strictest = _stricter(strictest, _spoken(self.layer, ruling.rule))
             if truth:
                 return strictest
         return _stricter(strictest, _spoken(self.layer, None))
+
+    def _for_tool(self, tool: str) -> tuple[tuple[_Ruling, Truth], ...]:
+        """Most rules are for other tools: they are passed by once and for all."""
+        found = self.by_tool.get(tool)
+        if found is None:
+            named = ((ruling, ruling.is_for(tool)) for ruling in self.rulings)
+            found = tuple((ruling, truth) for ruling, truth in named if truth is not False)
+            if len(self.by_tool) < MOST_TOOLS:
+                self.by_tool[tool] = found
+        return found
 
 
 class Judge:
