@@ -48,7 +48,7 @@ class Budget(Words):
     """All tokens read and written, cache included."""
     calls: Count | None = None
     """Calls of models and tools, each attempt of them."""
-    warn_at: Annotated[tuple[Share, ...], BeforeValidator(_numbers)] = ()
+    warn_at: Annotated[tuple[Share, ...], BeforeValidator(_numbers), Field(max_length=20)] = ()
     """Parts of the budget at which it is said that they are used: 0.8 is four fifths."""
     at_limit: AtLimit = "ask"
     degrade_to: str | None = Field(default=None, min_length=1)

@@ -31,6 +31,9 @@ LONGEST_MESSAGE = 256 * 1024
 LONGEST_WAIT = 10 * 365 * 24 * 3600.0
 """Seconds: ten years. Far beyond that end Temporal's timers and Python's dates, and a session would hang for good."""
 
+MOST_WARNINGS = 20
+"""Each is looked at with every call, and recorded with the session."""
+
 ATTACHABLE = ("text", "image", "document", "search_result")
 """Kinds of blocks a person may send: the provider takes no other from a user, and would reject the thread for ever."""
 
@@ -47,6 +50,8 @@ def _attachable(block: Block) -> Block:
 def _ends_some_day(limits: Limits) -> Limits:
     if limits.runtime is not None and limits.runtime > LONGEST_WAIT:
         raise ValueError(f"runtime can be at most {LONGEST_WAIT:.0f} seconds; null is no limit")
+    if len(limits.warn_at) > MOST_WARNINGS:
+        raise ValueError(f"warn_at has at most {MOST_WARNINGS} parts")
     if (limits.at_limit == "degrade") != (limits.degrade_to is not None):
         raise ValueError("at_limit degrade and degrade_to belong together")
     return limits

@@ -68,3 +68,9 @@ def test_names_are_short_and_can_be_printed(field: str, name: str) -> None:
     """They are keys of budgets and shown by Temporal, which would end a thread for a name that is too long."""
     with pytest.raises(ValidationError, match=field):
         StartSession.model_validate({"message": "hi", field: name})
+
+
+def test_warnings_are_not_without_end() -> None:
+    """Each is looked at with every call, and recorded with the session."""
+    with pytest.raises(ValidationError, match="at most 20 parts"):
+        StartSession.model_validate({"message": "hi", "limits": {"warn_at": [0.5] * 21}})
