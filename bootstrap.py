@@ -1,4 +1,9 @@
-"""Where real things meet: settings in, adapters out. Only the edges (`worker.py`, `client.py`) come here."""
+"""Where real things meet: settings in, adapters out. Only the edges (`worker.py`, `client.py`) come here.
+
+Each function imports what it puts together: a command then waits for what it needs, and for nothing else.
+"""
+
+from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -6,48 +11,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from temporalio.client import Client, Interceptor, TLSConfig
-from temporalio.runtime import Runtime
-
-from activities.admission import Admission
-from activities.journal import Journal
-from activities.keeper import SnapshotKeeper
-from activities.purse import Purse
-from activities.tokens import Tokens
-from activities.views import Views
-from eventlog.consumer import Follower, following
-from eventlog.dead_letters import DeadLetters
-from eventlog.log import EventLog
-from eventlog.pool import PoolTerms
-from eventlog.postgres import PostgresEventLog
-from ledger.alerts import read_alerts
-from ledger.book import Book
-from ledger.watch import Watch, watching
-from llm.messages import ModelTerms
-from llm.pricing import Prices
-from notices.notifier import Notifier
-from projections.fold import Projection
-from projections.loops import LoopTerms
-from projections.ours import OURS
-from resilience.limits import read_limits
-from resilience.postgres import PostgresStore
 from settings import Settings, environment
-from tools.builtin.code import within
-from tools.plugins import Plugins, load_plugins
-from tools.sandbox.sandbox import MIB, Limits
-from tools.secrets import Vault
-from tools.tool import Tool
-from tools.workbench import Workbench
-from workflows.payloads import data_converter
 
-if TYPE_CHECKING:  # the SDK takes most of a second to import, and most commands ask no model; a bucket is seldom set
+if TYPE_CHECKING:
+    from temporalio.client import Client, Interceptor, TLSConfig
+    from temporalio.runtime import Runtime
+
+    from activities.admission import Admission
+    from activities.purse import Purse
+    from activities.views import Views
     from budgets.book import Book as Accounts
     from eventlog.artifacts.bucket import BucketArtifacts
+    from eventlog.consumer import Follower
+    from eventlog.log import EventLog
+    from eventlog.postgres import PostgresEventLog
     from llm.anthropic import AnthropicModel
     from llm.clients import AnthropicClient
-    from llm.messages import ModelRequest
+    from llm.messages import ModelRequest, ModelTerms
+    from llm.pricing import Prices
     from notices.office import Office
+    from projections.loops import LoopTerms
+    from resilience.postgres import PostgresStore
     from tools.mcp.servers import Connections
+    from tools.plugins import Plugins
+    from tools.sandbox.sandbox import Limits
+    from tools.secrets import Vault
+    from tools.tool import Tool
+    from tools.workbench import Workbench
 
 SYSTEM = """\
 You are a careful agent with tools. You work in a folder that is your workspace; paths are relative to it.
@@ -80,8 +70,10 @@ class Defaults:
     fallback_models: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings) -> "Defaults":
+    def of(cls, settings: Settings) -> Defaults:
         """The defaults by the settings."""
+        from llm.messages import ModelTerms
+
         terms = ModelTerms(
             name=settings.model_name, max_tokens=settings.max_tokens, thinking_tokens=settings.thinking_tokens
         )
@@ -98,6 +90,10 @@ async def connect_temporal(
     runtime: Runtime | None = None,
 ) -> Client:
     """A client of the Temporal server at `address`; the embedded one asks for no key and speaks no TLS."""
+    from temporalio.client import Client
+
+    from workflows.payloads import data_converter
+
     theirs = address == settings.temporal_address
     key = settings.temporal_api_key if theirs else None
     return await Client.connect(
@@ -113,6 +109,8 @@ async def connect_temporal(
 
 
 def _tls(settings: Settings) -> TLSConfig | bool:
+    from temporalio.client import TLSConfig
+
     files = (settings.temporal_tls_server_ca, settings.temporal_tls_client_cert, settings.temporal_tls_client_key)
     if not any(files):
         return settings.temporal_tls or settings.temporal_api_key is not None
@@ -123,12 +121,15 @@ def _tls(settings: Settings) -> TLSConfig | bool:
 @asynccontextmanager
 async def open_log(settings: Settings, url: str) -> AsyncIterator[PostgresEventLog]:
     """The log at `url`, for the block's duration."""
+    from eventlog.pool import PoolTerms
+    from eventlog.postgres import PostgresEventLog
+
     terms = PoolTerms(max_size=settings.database_pool_size)
     async with PostgresEventLog.connect(url, terms, bucket=bucket_of(settings)) as log:
         yield log
 
 
-def bucket_of(settings: Settings) -> "BucketArtifacts | None":
+def bucket_of(settings: Settings) -> BucketArtifacts | None:
     """The bucket that the settings name, for what is large; nobody is asked yet."""
     if settings.artifacts is None:
         return None
@@ -140,6 +141,9 @@ def bucket_of(settings: Settings) -> "BucketArtifacts | None":
 @asynccontextmanager
 async def open_views(settings: Settings, log: PostgresEventLog) -> AsyncIterator[Views]:
     """Views of the log's threads, for the block's duration; with snapshots, unless the settings want none."""
+    from activities.keeper import SnapshotKeeper
+    from activities.views import Views
+
     capacity = settings.view_cache_mb * 1024 * 1024
     if settings.snapshot_every == 0:
         yield Views(log, capacity=capacity)
@@ -149,8 +153,10 @@ async def open_views(settings: Settings, log: PostgresEventLog) -> AsyncIterator
 
 
 @asynccontextmanager
-async def open_office(settings: Settings, log: PostgresEventLog, vault: Vault) -> AsyncIterator["Office"]:
+async def open_office(settings: Settings, log: PostgresEventLog, vault: Vault) -> AsyncIterator[Office]:
     """Who is told of what happens, and what waits for them. Raises `policy.mistakes.InvalidFile`."""
+    from activities.tokens import Tokens
+    from notices.notifier import Notifier
     from notices.office import Office, open_addressees
     from notices.postgres import PostgresDeliveries
 
@@ -163,6 +169,7 @@ async def open_office(settings: Settings, log: PostgresEventLog, vault: Vault) -
 @asynccontextmanager
 async def open_notices(settings: Settings, log: PostgresEventLog, vault: Vault) -> AsyncIterator[None]:
     """People are told, for the block's duration, where there are any to be told."""
+    from eventlog.consumer import Follower, following
     from notices.desk import serving
     from telemetry import get_logger
 
@@ -184,6 +191,10 @@ async def open_ledger(settings: Settings, log: PostgresEventLog) -> AsyncIterato
 
     Raises `policy.mistakes.InvalidFile`.
     """
+    from eventlog.consumer import following
+    from ledger.alerts import read_alerts
+    from ledger.watch import Watch, watching
+
     if not settings.consumers:
         yield
         return
@@ -192,8 +203,25 @@ async def open_ledger(settings: Settings, log: PostgresEventLog) -> AsyncIterato
         yield
 
 
+@asynccontextmanager
+async def open_subscribers(settings: Settings, log: PostgresEventLog) -> AsyncIterator[None]:
+    """Plugins' subscribers follow the log, for the block's duration, unless the settings want it otherwise."""
+    from eventlog.consumer import Follower, following
+    from eventlog.dead_letters import DeadLetters
+    from eventlog.subscriber import Subscriber
+
+    subscribers = load_extensions(settings).of(Subscriber) if settings.consumers else ()
+    letters = DeadLetters(log)
+    async with following(*(Follower(log.feed, each.consumer, letters.set_aside, each.pace) for each in subscribers)):
+        yield
+
+
 def ledger_follower(log: PostgresEventLog) -> Follower:
     """What keeps the ledger, in a worker or wherever it is wanted."""
+    from eventlog.consumer import Follower
+    from eventlog.dead_letters import DeadLetters
+    from ledger.book import Book
+
     return Follower(log.feed, Book(log.feed).consumer, DeadLetters(log).set_aside)
 
 
@@ -202,6 +230,8 @@ async def open_admission(settings: Settings, log: PostgresEventLog) -> Admission
 
     Raises `InvalidFile` where the file of limits is none.
     """
+    from activities.admission import Admission
+    from resilience.limits import read_limits
     from telemetry import get_logger
 
     limits, store = read_limits(settings.rate_limits), await open_store(log)
@@ -214,6 +244,8 @@ async def open_admission(settings: Settings, log: PostgresEventLog) -> Admission
 
 async def open_store(log: PostgresEventLog) -> PostgresStore | None:
     """What workers share of circuits and limits; None where the log's database has no tables for it."""
+    from resilience.postgres import PostgresStore
+
     store = PostgresStore(log.statements)
     return store if await store.is_open() else None
 
@@ -228,22 +260,35 @@ def provider_of(settings: Settings) -> str:
 
 def loop_terms(settings: Settings) -> LoopTerms:
     """After how many equal rounds of calls what is done."""
+    from projections.loops import LoopTerms
+
     return LoopTerms(*settings.loops) if settings.loops else LoopTerms(0, 0, 0)
 
 
 def load_extensions(settings: Settings) -> Plugins:
-    """The tools, events, views and notifiers of the built-in plugin and of those that the settings name."""
-    return load_plugins(settings.plugins, others=(Projection, Notifier), ours=OURS.values())
+    """All that the built-in plugin brings, and those that the settings name."""
+    from eventlog.subscriber import Subscriber
+    from notices.notifier import Notifier
+    from projections.fold import Projection
+    from projections.ours import OURS
+    from tools.plugins import load_plugins
+
+    return load_plugins(settings.plugins, others=(Projection, Notifier, Subscriber), ours=OURS.values())
 
 
 def lay_out_tools(settings: Settings, vault: Vault | None = None) -> Workbench:
     """The built-in tools and those of plugins, in the workspace, and what gives them secrets."""
+    from tools.builtin.code import within
+    from tools.workbench import Workbench
+
     tools = [*within(_sandbox_limits(settings), load_extensions(settings).tools), *_fetching(settings)]
     return Workbench(tools, settings.workspace, vault=vault or open_vault(settings))
 
 
 def open_vault(settings: Settings) -> Vault:
     """The secrets that tools may be given; none is read yet."""
+    from tools.secrets import Vault
+
     return Vault(settings.secrets_dir, environment())
 
 
@@ -271,7 +316,7 @@ async def open_tools(settings: Settings, vault: Vault | None = None) -> AsyncIte
 
 
 @asynccontextmanager
-async def open_mcp(settings: Settings) -> AsyncIterator["Connections"]:
+async def open_mcp(settings: Settings) -> AsyncIterator[Connections]:
     """Connections to the MCP servers that the settings name, if any, each tried once."""
     from tools.mcp.servers import open_servers
     from tools.mcp.settings import read_servers
@@ -283,6 +328,8 @@ async def open_mcp(settings: Settings) -> AsyncIterator["Connections"]:
 
 
 def _sandbox_limits(settings: Settings) -> Limits:
+    from tools.sandbox.sandbox import MIB, Limits
+
     return Limits(
         cpu_seconds=settings.sandbox_cpu_seconds,
         seconds=settings.sandbox_seconds,
@@ -293,7 +340,7 @@ def _sandbox_limits(settings: Settings) -> Limits:
 
 
 @asynccontextmanager
-async def open_model(settings: Settings, places: Places) -> AsyncIterator["AnthropicModel"]:
+async def open_model(settings: Settings, places: Places) -> AsyncIterator[AnthropicModel]:
     """The model that the settings name, for the block's duration."""
     from llm.anthropic import AnthropicModel
 
@@ -304,7 +351,7 @@ async def open_model(settings: Settings, places: Places) -> AsyncIterator["Anthr
         await model.close()
 
 
-def _model_client(settings: Settings, places: Places) -> "AnthropicClient":
+def _model_client(settings: Settings, places: Places) -> AnthropicClient:
     from llm.clients import anthropic_client, bedrock_client, vertex_client
 
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else None
@@ -317,7 +364,7 @@ def _model_client(settings: Settings, places: Places) -> "AnthropicClient":
             return bedrock_client(region=settings.bedrock_region or "")
 
 
-def request_encoder(settings: Settings) -> Callable[["ModelRequest"], bytes]:
+def request_encoder(settings: Settings) -> Callable[[ModelRequest], bytes]:
     """The HTTP body of a request to the model that the settings name. Nobody is asked, so no key is needed."""
     from llm.anthropic import BEDROCK, PLAIN, VERTEX
     from llm.body import body_of
@@ -326,7 +373,7 @@ def request_encoder(settings: Settings) -> Callable[["ModelRequest"], bytes]:
     return lambda request: dialect.encode(body_of(request))
 
 
-async def open_book(settings: Settings, log: PostgresEventLog) -> "Accounts | None":
+async def open_book(settings: Settings, log: PostgresEventLog) -> Accounts | None:
     """The accounts of budgets that threads share; None where there are none. Raises `LogError`."""
     if settings.budgets is None:
         return None
@@ -337,8 +384,10 @@ async def open_book(settings: Settings, log: PostgresEventLog) -> "Accounts | No
     return book
 
 
-def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, book: "Accounts | None") -> Purse:
+def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, book: Accounts | None) -> Purse:
     """What holds calls against budgets. Raises `policy.mistakes.InvalidFile`."""
+    from activities.journal import Journal
+    from activities.purse import Purse
     from budgets.files import read_budgets
 
     budgets = read_budgets(settings.budgets) if settings.budgets is not None else None
@@ -349,4 +398,6 @@ def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, bo
 
 def read_prices(settings: Settings) -> Prices:
     """What models cost, by the built-in list and the user's own."""
+    from llm.pricing import Prices
+
     return Prices.load(settings.prices_file)

@@ -169,7 +169,6 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         dotenv_filtering="only_existing",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
         validate_default=True,
     )
 
@@ -236,7 +235,7 @@ class Settings(BaseSettings):
     workspace: ExistingFolder = Field(default_factory=Path.cwd, validation_alias="PERDURE_WORKSPACE")
     """The only folder that the file tools may touch."""
     plugins: Names = Field(default=(), validation_alias="PERDURE_PLUGINS")
-    """Python modules with more tools, events, views and notifiers, separated by commas."""
+    """Python modules with more tools, events, views, notifiers and subscribers, separated by commas."""
     fetch_domains: Domains = Field(default=(), validation_alias="PERDURE_FETCH_DOMAINS")
     """Hosts that http_fetch may fetch from: example.com, *.example.com, *, separated by commas. Not set: none."""
     secrets_dir: ExistingFolder | None = Field(default=None, validation_alias="PERDURE_SECRETS_DIR")

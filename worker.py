@@ -36,6 +36,7 @@ from bootstrap import (
     open_log,
     open_model,
     open_notices,
+    open_subscribers,
     open_tools,
     open_vault,
     open_views,
@@ -153,6 +154,7 @@ async def working(settings: Settings, places: Places) -> AsyncIterator[Worker]:
         open_tools(settings, vault) as toolbox,
         open_ledger(settings, log),
         open_notices(settings, log, vault),
+        open_subscribers(settings, log),
     ):
         worker = build(
             client,

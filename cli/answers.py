@@ -7,7 +7,8 @@
     pending                        {"pending": [PendingQuestion, …]}
     list                           {"threads": [ThreadLine, …]}
     show --events                  {"thread_id": …, "events": [event, …]}
-    watch                          one event a line as it happens, then a ThreadReport
+    watch, replay                  one event a line as it happens, then a ThreadReport; all threads': each event
+                                   with `thread_id`, and no report
     view                           {"view", "version", "thread_id", "position", "state": what the view says}
     prompt                         PromptReport
     verify                         Report  (verification/verdict.py)

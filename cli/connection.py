@@ -5,17 +5,19 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
-from temporalio.client import Interceptor
 
 from bootstrap import Places, connect_temporal, open_log
 from cli.command import DEBUG
 from cli.errors import NothingRunning
-from cli.headlines import Headlines
-from cli.threads import Threads
 from settings import Settings
-from stack.stack import running
+
+if TYPE_CHECKING:
+    from temporalio.client import Interceptor
+
+    from cli.threads import Threads
 
 
 async def places(settings: Settings, *, with_model: bool = False) -> Places:
@@ -28,6 +30,8 @@ async def places(settings: Settings, *, with_model: bool = False) -> Places:
     elsewhere = settings.scripted_model_url if settings.uses_scripted_model else None
     if temporal is not None and database is not None and not scripted:
         return Places(temporal, database.get_secret_value(), elsewhere)
+    from stack.stack import running
+
     addresses = await running(settings.home)
     if addresses is None:
         raise NothingRunning(
@@ -56,8 +60,11 @@ def _missing(settings: Settings, *, scripted: bool) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Threads]:
+async def connected(settings: Settings) -> AsyncIterator["Threads"]:
     """The programmatic client, for as long as the block runs."""
+    from cli.headlines import Headlines
+    from cli.threads import Threads
+
     quiet_logs()
     where = await places(settings)
     with _traced(settings) as interceptors:
@@ -68,7 +75,7 @@ async def connected(settings: Settings) -> AsyncIterator[Threads]:
 
 
 @contextmanager
-def _traced(settings: Settings) -> Iterator[Sequence[Interceptor]]:
+def _traced(settings: Settings) -> Iterator[Sequence["Interceptor"]]:
     """What makes spans of the messages that are sent, where traces are wanted."""
     if settings.traces == "none":
         yield []

@@ -113,8 +113,9 @@ async def discard(
 
 @asynccontextmanager
 async def _again(run: Invocation) -> AsyncIterator["Again"]:
-    from bootstrap import open_log, open_office, open_vault
+    from bootstrap import load_extensions, open_log, open_office, open_vault
     from cli.connection import places
+    from eventlog.subscriber import Subscriber
     from ledger.book import Book
     from notices.again import Again
 
@@ -124,7 +125,8 @@ async def _again(run: Invocation) -> AsyncIterator["Again"]:
         open_log(settings, where.database) as log,
         open_office(settings, log, open_vault(settings)) as office,
     ):
-        consumers = {each.name: each for each in (*office.consumers, Book(log.feed).consumer)}
+        brought = [each.consumer for each in load_extensions(settings).of(Subscriber)]
+        consumers = {each.name: each for each in (*office.consumers, Book(log.feed).consumer, *brought)}
         yield Again(office, log.feed, consumers)
 
 

@@ -30,11 +30,11 @@ async def ledger_check(settings: Settings) -> Check:
         return Check(NAME, False, "cannot be seen without the database")
 
 
-def standing(lag: Lag, now: datetime) -> Check:
-    """Whether it is well, by how far it is behind."""
+def standing(lag: Lag, now: datetime, name: str = NAME, remedy: str = _KEEP) -> Check:
+    """Whether a consumer of the log is well, by how far it is behind."""
     if lag.waiting_since is None:
-        return Check(NAME, True, "holds all that is in the log")
+        return Check(name, True, "has all that is in the log")
     count = f"{lag.events:,}{' or more' if lag.events >= MOST_COUNTED else ''}"
     waiting = max(now - lag.waiting_since, timedelta())
     detail = f"is {count} events behind the log, the first of {waiting.total_seconds():,.0f} s ago"
-    return Check(NAME, waiting < LATE, detail, "" if waiting < LATE else _KEEP)
+    return Check(name, waiting < LATE, detail, "" if waiting < LATE else remedy)

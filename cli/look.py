@@ -2,12 +2,14 @@
 
 import functools
 import operator
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cli.command import Invocation, command
+from cli.errors import BadUsage
 from cli.exits import ExitCode
 from cli.given import Thread
 
@@ -45,7 +47,15 @@ def register(app: typer.Typer) -> None:
         examples=["perdure view usage report-42", "perdure view session report-42 --at 12 --json | jq .state.status"],
     )(view)
     command(app, panel=PANEL, name="list", examples=["perdure list", "perdure list --status waiting --limit 5"])(list_)
-    command(app, panel=PANEL, examples=["perdure watch report-42", "perdure watch report-42 --json | jq .type"])(watch)
+    command(
+        app,
+        panel=PANEL,
+        examples=[
+            "perdure watch report-42",
+            "perdure watch --type ApprovalRequested --type SessionCompleted",
+            "perdure watch --json --after 1042 | jq .thread_id",
+        ],
+    )(watch)
 
 
 async def show(
@@ -125,8 +135,42 @@ async def list_(
     run.output.answer({"threads": lines}, functools.partial(list_page, lines=lines))
 
 
-async def watch(run: Invocation, thread: Thread) -> ExitCode:
-    """Follow a thread live, until it ends or Ctrl-C. Where it waits for a person, says how to answer."""
+async def watch(
+    run: Invocation,
+    thread: Annotated[
+        str | None, typer.Argument(metavar="[THREAD]", help="The thread's id; all threads without.", show_default=False)
+    ] = None,
+    type_: Annotated[
+        list[str] | None,
+        typer.Option("--type", "-t", metavar="TYPE", help="Only events of this type; may be said again."),
+    ] = None,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            "--after",
+            min=0,
+            metavar="N",
+            help="All threads: from this global position on, not from now.",
+            show_default=False,
+        ),
+    ] = None,
+) -> ExitCode:
+    """Follow a thread live, until it ends or Ctrl-C; or all threads. Where it waits for a person, says how to answer.
+
+    Of all threads, with --json, each event says its `thread_id` and `global_position`: a program that keeps the last of
+    these goes on after it with --after, and misses nothing.
+    """
+    from cli.kinds import kinds
+
+    wanted = kinds(type_ or ())
+    if thread is None:
+        return await _watch_all(run, wanted, after)
+    if after is not None:
+        raise BadUsage("--after is for all threads", remedy="leave THREAD or --after out; see also: perdure replay")
+    return await _watch_one(run, thread, wanted)
+
+
+async def _watch_one(run: Invocation, thread: str, wanted: Collection[str]) -> ExitCode:
     from contextlib import aclosing
 
     from cli.answers import event_json
@@ -139,11 +183,40 @@ async def watch(run: Invocation, thread: Thread) -> ExitCode:
         async for each in progress:
             report = each.report
             if run.output.json:
-                for recorded in each.news:
-                    run.output.raw(event_json(recorded))
+                for told in map(event_json, each.news):
+                    if not wanted or told["type"] in wanted:
+                        run.output.raw(told)
                 continue
             for line in each.lines:
-                page.print(timeline_row(line), soft_wrap=not page.is_terminal)
+                if not wanted or line.kind in wanted:
+                    page.print(timeline_row(line), soft_wrap=not page.is_terminal)
             needs.tell(page, report)
     run.output.answer(report, lambda page: thread_page(page, report, ()))
     return report.exit
+
+
+async def _watch_all(run: Invocation, wanted: Collection[str], after: int | None) -> ExitCode:
+    from contextlib import aclosing
+
+    from bootstrap import open_log
+    from cli.answers import event_json
+    from cli.connection import places, quiet_logs
+    from cli.everything import Tellers, everything
+    from cli.headlines import Headlines
+    from cli.pages import happening_row
+    from eventlog.streams import AGENT, parse_stream_name
+
+    quiet_logs()
+    page, tellers = run.output.page, Tellers(Headlines(run.settings))
+    async with open_log(run.settings, (await places(run.settings)).database) as log:
+        start = await log.feed.newest(AGENT) if after is None else after
+        async with aclosing(everything(log, start)) as happenings:
+            async for recorded in happenings:
+                thread, line = parse_stream_name(recorded.stream).thread, tellers.tell(recorded)
+                if wanted and line.kind not in wanted:
+                    continue
+                if run.output.json:
+                    run.output.raw({"thread_id": thread, **event_json(recorded)})
+                else:
+                    page.print(happening_row(thread, line), soft_wrap=not page.is_terminal)
+    raise AssertionError("there is no end to what happens")

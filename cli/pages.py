@@ -120,6 +120,17 @@ def timeline_row(line: Line) -> Text:
     )
 
 
+def happening_row(thread: str, line: Line) -> Text:
+    """One event of many threads as one line."""
+    style = "red" if line.kind in _LOUD else "yellow" if line.kind in _ASKING else ""
+    return Text.assemble(
+        (f"{line.time.astimezone():%H:%M:%S}  ", "dim"),
+        (f"{one_line(thread, 36):<24}  ", "cyan"),
+        (f"{one_line(line.actor, 16):<16} ", "bold"),
+        (visible(line.text), style),
+    )
+
+
 def _since(time: timedelta) -> str:
     seconds = time.total_seconds()
     if seconds < 60:

@@ -21,6 +21,7 @@ from cli.keeper import WorkerKeeper
 from cli.ledger_check import ledger_check
 from cli.notices import notices
 from cli.pages import addresses_page
+from cli.subscribers_check import subscribers_check
 from cli.temporal import NoSuchWorkflow, count_workers
 from settings import Settings
 from stack.addresses import Addresses, Options
@@ -132,6 +133,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         *await resilience(settings),
         *await notices(settings),
         await ledger_check(settings),
+        *await subscribers_check(settings),
         *await budgets_check(settings),
         *files_check(settings),
         await _worker(settings),

@@ -21,7 +21,8 @@ from cli.answers import PendingQuestion, ThreadLine, ThreadReport
 from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
 from cli.following import Progress, closed, follow, without_end
 from cli.questions import APPROVAL
-from cli.reading import Headline, Reading, no_headline
+from cli.reading import Reading
+from cli.story import Headline, no_headline
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, on_behalf_of, temporal
 from cli.visibility import CLOSED_OTHERWISE, listed, logged, waiting
 from eventlog.events import ApprovalEscalated, ApprovalRequested

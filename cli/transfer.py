@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.archives import STDIO, read_archive
 from cli.command import Invocation, command
-from cli.errors import BadUsage, ClientError, NotFound, Refused
+from cli.errors import ClientError, NotFound, Refused
 from cli.given import Thread
 
 if TYPE_CHECKING:
-    from eventlog.archive import Archive
     from eventlog.rows import StreamRows
 
 PANEL = "System"
-STDIO = "-"
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +79,7 @@ async def import_(
     """
     from eventlog.rows import StreamDiffers
 
-    archive = _read(file)
+    archive = read_archive(file, "imported")
     async with _rows(run) as rows:
         try:
             added = await rows.restore(archive)
@@ -104,21 +103,6 @@ async def _rows(run: Invocation) -> "AsyncIterator[StreamRows]":
     quiet_logs()
     async with StreamRows.connect((await places(run.settings)).database, bucket=bucket_of(run.settings)) as rows:
         yield rows
-
-
-def _read(file: str) -> "Archive":
-    from eventlog.archive import Damaged, read
-
-    try:
-        content = sys.stdin.buffer.read() if file == STDIO else Path(file).read_bytes()
-    except OSError as error:
-        raise BadUsage(f"{file} cannot be read: {error}") from error
-    try:
-        return read(content)
-    except Damaged as error:
-        raise BadUsage(
-            f"{file} cannot be imported: {error}", kind="damaged", remedy="export the thread again"
-        ) from error
 
 
 def _keep(file: Path, content: bytes) -> None:

@@ -93,6 +93,10 @@ class Feed(Protocol):
         """The rows of our own tables that a query gives."""
         ...
 
+    async def newest(self, category: Category) -> int:
+        """The global position of the category's last event; 0 where there is none."""
+        ...
+
     async def lag(self, consumer: str, category: Category) -> Lag:
         """How far it is behind."""
         ...

@@ -65,6 +65,12 @@ SELECT place.position,
   FROM place, category
 """
 
+NEWEST: Final[LiteralString] = """
+SELECT coalesce(max(global_position), 0)
+  FROM message_store.messages
+ WHERE message_store.category(stream_name) = %s::varchar
+"""
+
 
 class PostgresFeed:
     """See `Feed`."""
@@ -120,6 +126,11 @@ class PostgresFeed:
     async def ask(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         """The rows that a query gives; see `Feed.ask`."""
         return await self._statements.patiently(lambda: self._statements.rows(statement.query, *statement.parameters))
+
+    async def newest(self, category_: Category) -> int:
+        """Where the category ends now; see `Feed.newest`."""
+        [(position,)] = await self._statements.rows(NEWEST, category(category_))
+        return int(position)
 
     async def lag(self, consumer: str, category_: Category) -> Lag:
         """How far it is behind; see `Feed.lag`."""

@@ -1,4 +1,4 @@
-"""Finding what plugins bring: tools, events, views and notifiers.
+"""Finding what plugins bring: tools, events, views, notifiers and subscribers.
 
 A plugin is a module whose namespace holds such things. Packages announce theirs as entry points of the group
 `perdure.plugins`; importing a plugin registers nothing, what it brings is simply looked for. The built-in tools are a
@@ -25,7 +25,10 @@ GROUP = "perdure.plugins"
 BUILTIN = "tools.builtin"
 _OURS = "Perdure itself"
 
-_NOTHING = "no tools: put @tool above its functions, let it hold subclasses of CustomEvent, a Projection or a @notifier"
+_NOTHING = (
+    "no tools: put @tool above its functions, let it hold subclasses of CustomEvent, a Projection, "
+    "a @notifier or a @subscriber"
+)
 
 
 @dataclass(frozen=True, slots=True)

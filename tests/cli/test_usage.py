@@ -27,6 +27,7 @@ from ledger.book import Book
 from ledger.watch import Watch
 from settings import Settings
 from tests.cli.conftest import Perdure
+from tests.cli.nursery import Nursery
 from tests.conftest import Database
 from tests.projections.facts import asking, completed, model_failed, replied, started
 
@@ -51,10 +52,10 @@ async def _write(log: PostgresEventLog, thread: str, events: Sequence[AnyEvent],
 
 
 @pytest.fixture
-def perdure(tmp_path: Path, log: PostgresEventLog, database: Database) -> Perdure:
+def perdure(tmp_path: Path, log: PostgresEventLog, database: Database, nursery: Nursery) -> Perdure:
     """The command where there is a database and nothing else."""
     del log
-    return Perdure(tmp_path, {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
+    return Perdure(tmp_path, {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}, nursery)
 
 
 async def test_usage_is_told_without_a_worker(perdure: Perdure) -> None:
@@ -154,7 +155,7 @@ async def test_doctor_tells_how_far_the_ledger_is_behind(perdure: Perdure) -> No
     assert before["detail"].startswith("is 8 events behind the log, the first of ")
     await perdure("usage")
     [after] = [each for each in (await perdure("doctor", "--json")).json["checks"] if each["name"] == "ledger"]
-    assert after["detail"] == "holds all that is in the log"
+    assert after["detail"] == "has all that is in the log"
     late = standing(Lag(3, 1, 9, JANUARY), JANUARY + timedelta(minutes=5))
     assert (late.ok, late.detail) == (False, "is 3 events behind the log, the first of 300 s ago")
     assert "PERDURE_CONSUMERS" in late.remedy
