@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
-from opentelemetry.propagate import inject
+from opentelemetry import trace
 from temporalio import activity
 
 from activities.steps import InThread
@@ -85,12 +85,13 @@ class Journal:
 
     async def intend(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Intent:
         """Declare what is about to be done, and wait until that is durable, however long the log is away."""
-        outcome = await self._append_at_last(step, key, event, author)
-        return Intent(self.id_of(step, key), _written(outcome, event).position, fresh=isinstance(outcome, Appended))
+        entry = self._entry(step, key, event, author)
+        outcome = await self._append_at_last(step, entry)
+        return Intent(entry.id, _written(outcome, event).position, fresh=isinstance(outcome, Appended))
 
     async def settle(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Written:
         """Write what came of it, however long the log is away. Where another attempt was first, its word stands."""
-        return _written(await self._append_at_last(step, key, event, author), event)
+        return _written(await self._append_at_last(step, self._entry(step, key, event, author)), event)
 
     async def append(
         self, step: InThread, key: str, event: AnyEvent, author: Author, expected_version: int | None = None
@@ -98,14 +99,14 @@ class Journal:
         """Append one event under the id of `key`."""
         return await self._append(step, self._entry(step, key, event, author), expected_version)
 
-    async def _append_at_last(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Outcome:
+    async def _append_at_last(self, step: InThread, entry: Entry) -> Outcome:
         """Append, and do not let go while the log is away: nobody else knows what would be lost."""
-        entry, pause = self._entry(step, key, event, author), 0.5
+        pause = 0.5
         while True:
             try:
                 return _ours(await self._append(step, entry), entry)
             except LogUnavailable as error:
-                activity.logger.warning("log_away", extra={"event_type": event.type, "problem": str(error)})
+                activity.logger.warning("log_away", extra={"event_type": entry.event.type, "problem": str(error)})
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -146,8 +147,6 @@ def _ours(outcome: Outcome, entry: Entry) -> Outcome:
 
 def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:
     info = activity.info()
-    carrier: dict[str, str] = {}
-    inject(carrier)
     return Metadata(
         at=datetime.now(UTC),
         schema_version=event.schema_version if isinstance(event, UnknownEvent) else event.version,
@@ -158,6 +157,12 @@ def _metadata(step: InThread, event: AnyEvent, author: Author) -> Metadata:
         run_id=info.workflow_run_id,
         activity_id=info.activity_id,
         attempt=info.attempt,
-        traceparent=carrier.get("traceparent"),
+        traceparent=_traceparent(),
         code=CODE_VERSION,
     )
+
+
+def _traceparent() -> str | None:
+    """Of the span in which it is written, as W3C has it; the propagators would look for much else besides."""
+    span = trace.get_current_span().get_span_context()
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None

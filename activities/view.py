@@ -11,8 +11,9 @@ from eventlog.snapshots import Snapshot
 from eventlog.streams import StreamName
 from projections.fold import Projection
 
-IN_MEMORY = 3
-"""Bytes that a byte of a state's JSON takes as Python objects; `bench/snapshots.py` measures it."""
+IN_MEMORY = 5
+"""Bytes that a byte of a state's JSON takes as Python objects, and what a transcript keeps rendered of it;
+`bench/snapshots.py` measures it."""
 EMPTY = 4096
 """Bytes that any view takes."""
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from llm.body import body_of, json_bytes
+from llm.body import body_of
 from llm.messages import Block, ModelReply, ModelRequest, TokenUsage, text_block
 from llm.model import Progress
 
@@ -37,13 +37,13 @@ class InstantModel:
 
     def encode(self, request: ModelRequest) -> bytes:
         """The body a server would be sent."""
-        return json_bytes(body_of(request))
+        return body_of(request).written
 
     async def answer(self, request: ModelRequest, *, idempotency_key: str, progress: Progress) -> ModelReply:  # noqa: ARG002 - the port's
         """The next reply, at once."""
         await asyncio.sleep(0)
         plan = Plan.read(request.messages[0].content[0]["text"])
-        turn = 1 + sum(message.role == "assistant" for message in request.messages)
+        turn = len(request.messages) // 2 + 1
         content = _content(plan, turn)
         progress(plan.size)
         return ModelReply(
@@ -67,7 +67,7 @@ def _content(plan: Plan, turn: int) -> tuple[Block, ...]:
 def _usage(request: ModelRequest, plan: Plan) -> TokenUsage:
     """As if all but the last turn had been read from the provider's cache."""
     turn = 2 * plan.size // CHARACTERS_A_TOKEN
-    read = sum(len(str(block)) for message in request.messages for block in message.content) // CHARACTERS_A_TOKEN
+    read = sum([len(message.written) for message in request.messages]) // CHARACTERS_A_TOKEN
     return TokenUsage(
         input_tokens=3,
         output_tokens=plan.size // CHARACTERS_A_TOKEN,

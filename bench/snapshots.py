@@ -26,10 +26,11 @@ from eventlog.log import Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.snapshots import Snapshot
 from eventlog.streams import StreamName, ThreadId, stream_of
+from llm.body import body_of
 from projections.evolution import SESSION
 from projections.fold import Projection, fold
 from projections.tool_calls import TOOL_CALLS
-from projections.transcript import TRANSCRIPT
+from projections.transcript import TRANSCRIPT, Transcript, render
 
 ROUNDS = {100: 15, 1_000: 15, 10_000: 7}
 """How often each way reads a thread of so many events; once more before, for warmth."""
@@ -128,7 +129,10 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 
 def _memory(projection: Projection[Any], events: list[Recorded]) -> int:
-    """Bytes that the state takes by itself: as it is read again, and so shares nothing with anybody."""
+    """Bytes that the state takes by itself: as it is read again, and so shares nothing with anybody.
+
+    A transcript keeps what was rendered of it as well.
+    """
     codec = projection.codec
     if codec is None:
         return 0
@@ -136,6 +140,8 @@ def _memory(projection: Projection[Any], events: list[Recorded]) -> int:
     gc.collect()
     tracemalloc.start()
     view = View(projection, events[0].stream, codec.decode(kept))
+    if isinstance(view.state, Transcript):
+        _ = body_of(render(view.state, ())).written
     gc.collect()
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

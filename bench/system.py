@@ -159,4 +159,5 @@ def _bare_worker(client: Client, settings: Settings) -> Worker:
         activities=[ask, act],
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=composition.STICKY,
+        max_workflow_task_external_storage_concurrency=composition.ONE_BY_ONE,
     )

@@ -8,11 +8,11 @@ import anthropic
 import httpx2
 from anthropic import AsyncStream
 
-from llm.body import body_of, json_bytes
+from llm.body import body_of
 from llm.clients import AnthropicClient
 from llm.errors import ModelRefusesRequest
 from llm.failures import request_id_of, sdk_errors, translated
-from llm.messages import JsonObject, ModelReply, ModelRequest
+from llm.messages import Body, JsonObject, ModelReply, ModelRequest
 from llm.model import Progress
 from llm.reply import ReplyInProgress, broken, reply_of
 
@@ -31,13 +31,14 @@ class Dialect:
     rewritten: bool = False
     """Whether the SDK rewrites the body itself, and so must be given it as an object."""
 
-    def spoken(self, body: JsonObject) -> JsonObject:
+    def spoken(self, body: Body) -> Body:
         """The body with the service's additions."""
-        return {**body, **self.adds}
+        return Body(body.messages, {**body.beside, **self.adds})
 
-    def encode(self, body: JsonObject) -> bytes:
+    def encode(self, body: Body) -> bytes:
         """The bytes that reach the service."""
-        return json_bytes({key: value for key, value in self.spoken(body).items() if key not in self.moves})
+        beside = {key: value for key, value in self.spoken(body).beside.items() if key not in self.moves}
+        return Body(body.messages, beside).written
 
 
 PLAIN = Dialect()
@@ -77,12 +78,12 @@ class AnthropicModel:
         """Close the connections; the model cannot be asked afterwards."""
         await self._client.close()
 
-    async def _send(self, body: JsonObject, sent: bytes, idempotency_key: str) -> AsyncStream[object]:
+    async def _send(self, body: Body, sent: bytes, idempotency_key: str) -> AsyncStream[object]:
         headers = {"Idempotency-Key": idempotency_key}
-        if "temperature" in body and not self._dialect.rewritten:
+        if "temperature" in body.beside and not self._dialect.rewritten:
             headers["anthropic-version"] = _LAST_WITH_TEMPERATURE
         # What the SDK rewrites goes through our bytes once, so that it writes the same ones.
-        rewritten = json.loads(json_bytes(self._dialect.spoken(body))) if self._dialect.rewritten else None
+        rewritten = json.loads(self._dialect.spoken(body).written) if self._dialect.rewritten else None
         try:
             return await self._client.post(
                 "/v1/messages",

@@ -4,10 +4,9 @@ A conversation grows at its end only, so the cuts are: after the system prompt (
 none), after the newest user message, and after the one before it, which is the cut the previous call wrote.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from llm.messages import Block, JsonObject
+from llm.messages import Block, Body, JsonObject, Message
 
 MOST_BREAKPOINTS = 4
 """The provider refuses a request with more."""
@@ -15,29 +14,26 @@ EPHEMERAL = {"type": "ephemeral"}
 _NEVER_MARKED = frozenset({"thinking", "redacted_thinking"})
 
 
-def with_breakpoints(body: JsonObject) -> JsonObject:
+def with_breakpoints(body: Body) -> Body:
     """The same request with its cache breakpoints; nothing of the argument is changed, nor any assistant message."""
-    messages = list(body["messages"])
-    left = MOST_BREAKPOINTS - _marks(body)
+    messages, beside = list(body.messages), dict(body.beside)
+    left = MOST_BREAKPOINTS - sum([message.breakpoints for message in messages])
     newest, before = _last_user_messages(messages)
-    marked = dict(body)
-    for place in (newest, "system" if body.get("system") else "tools", before):
-        if left > 0 and place is not None and _mark(marked, messages, place):
+    for place in (newest, "system" if beside.get("system") else "tools", before):
+        if left > 0 and place is not None and _mark(messages, beside, place):
             left -= 1
-    marked["messages"] = messages
-    return marked
+    return Body(tuple(messages), beside)
 
 
-def _mark(body: JsonObject, messages: list[JsonObject], place: int | str) -> bool:
-    """Put a breakpoint at the end of a message or of a part of the body; whether one was added."""
-    blocks = messages[place]["content"] if isinstance(place, int) else body.get(place, [])
-    marked = _with_mark(blocks)
+def _mark(messages: list[Message], beside: JsonObject, place: int | str) -> bool:
+    """Put a breakpoint at the end of a message or of a part beside them; whether one was added."""
+    marked = _with_mark(messages[place].content if isinstance(place, int) else beside.get(place, ()))
     if marked is None:
         return False
     if isinstance(place, int):
-        messages[place] = {**messages[place], "content": marked}
+        messages[place] = Message(messages[place].role, tuple(marked))
     else:
-        body[place] = marked
+        beside[place] = marked
     return True
 
 
@@ -57,21 +53,7 @@ def _can_be_marked(block: Block) -> bool:
     return block.get("type") not in _NEVER_MARKED
 
 
-def _last_user_messages(messages: Sequence[Mapping[str, Any]]) -> tuple[int | None, int | None]:
+def _last_user_messages(messages: Sequence[Message]) -> tuple[int | None, int | None]:
     """The indices of the newest user message and of the user message before it."""
-    users = [index for index, message in enumerate(messages) if message["role"] == "user"]
-    newest = users[-1] if users else None
-    before = users[-2] if len(users) > 1 else None
-    return newest, before
-
-
-def _marks(body: Mapping[str, Any]) -> int:
-    """How many breakpoints the request has already: people may send blocks that bear one."""
-    return sum(_marks_in(message["content"]) for message in body["messages"])
-
-
-def _marks_in(blocks: object) -> int:
-    if not isinstance(blocks, list):
-        return 0
-    objects = [block for block in blocks if isinstance(block, dict)]
-    return sum(("cache_control" in block) + _marks_in(block.get("content")) for block in objects)
+    users = (index for index in reversed(range(len(messages))) if messages[index].role == "user")
+    return next(users, None), next(users, None)

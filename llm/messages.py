@@ -1,13 +1,17 @@
-"""The words of a conversation with a model: blocks, messages, a request and its reply.
+"""The words of a conversation with a model: blocks, messages, a request, its body, and its reply.
 
 A block is kept as the JSON object the provider sent, so that every block, also one not yet known, survives
 a round trip unchanged. The shapes are those of the Anthropic Messages API.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from llm.writing import json_bytes
 
 JsonObject = dict[str, Any]
 Block = JsonObject
@@ -22,11 +26,34 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Message(Frozen):
+@dataclass(frozen=True)
+class Message:
     """One message of the conversation."""
 
     role: Role
     content: tuple[Block, ...]
+
+    @property
+    def json(self) -> JsonObject:
+        """The message as the Messages API takes it."""
+        return {"role": self.role, "content": list(self.content)}
+
+    @cached_property
+    def written(self) -> bytes:
+        """It as JSON, written once: a conversation is sent again with every call. Raises `ModelRefusesRequest`."""
+        return json_bytes(self.json)
+
+    @cached_property
+    def breakpoints(self) -> int:
+        """How many marks for the provider's cache are in it already: people may send blocks that bear one."""
+        return _breakpoints_in(list(self.content))
+
+
+def _breakpoints_in(blocks: object) -> int:
+    if not isinstance(blocks, list):
+        return 0
+    objects = [block for block in blocks if isinstance(block, dict)]
+    return sum(("cache_control" in block) + _breakpoints_in(block.get("content")) for block in objects)
 
 
 class ToolSpec(Frozen):
@@ -65,6 +92,44 @@ class ModelRequest(Frozen):
     system: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request as the Messages API takes it: its messages, and by name what stands beside them."""
+
+    messages: tuple[Message, ...]
+    beside: JsonObject
+
+    @property
+    def json(self) -> JsonObject:
+        """The body as one object."""
+        return {**self.beside, "messages": [message.json for message in self.messages]}
+
+    @property
+    def written(self) -> bytes:
+        """The bytes that are sent and hashed: `json_bytes` of `json`, out of messages that are written already."""
+        return b"".join(self._pieces())  # once: they may be megabytes
+
+    def _pieces(self) -> Iterator[bytes]:
+        before = b"{"
+        for name in sorted({*self.beside, "messages"}):
+            yield b"%s%s:" % (before, json_bytes(name))
+            if name == "messages":
+                yield from _listed(self.messages)
+            else:
+                yield json_bytes(self.beside[name])
+            before = b","
+        yield b"}"
+
+
+def _listed(messages: Sequence[Message]) -> Iterator[bytes]:
+    before = b"["
+    for message in messages:
+        yield before
+        yield message.written
+        before = b","
+    yield b"]" if messages else b"[]"
 
 
 class TokenUsage(Frozen):

@@ -1,7 +1,7 @@
 """The tool calls of the last reply: their arguments, and how far each has come towards its outcome."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, assert_never
@@ -56,11 +56,11 @@ from llm.messages import JsonObject
 from projections.ballot import UNASKED, Ballot
 from projections.codec import json_codec
 from projections.evolution import runnable_calls
-from projections.fold import Projection
+from projections.fold import Projection, changed
 from projections.session import CallState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenCall:
     """A tool call without an outcome."""
 
@@ -122,7 +122,7 @@ class StandingGrant:
     """Under which it was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCalls:
     """The calls of the last reply after the event at `position`."""
 
@@ -164,20 +164,20 @@ def evolve(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
     """The calls, one event further."""
     if recorded.position <= calls.position:
         return calls
-    return replace(_after(calls, recorded), position=recorded.position)
+    return changed(_after(calls, recorded), position=recorded.position)
 
 
 def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
     match event := recorded.event:
         case SessionStarted():
-            return replace(calls, terms=event)
+            return changed(calls, terms=event)
         case LLMResponseReceived():
-            return _replied(replace(calls, spent=_sum(calls.spent, event.cost_usd)), recorded.id, event)
+            return _replied(changed(calls, spent=_sum(calls.spent, event.cost_usd)), recorded.id, event)
         case LLMCallFailed(will_retry=False):
-            return replace(calls, step=max(calls.step, event.step))
+            return changed(calls, step=max(calls.step, event.step))
         case ModelChanged():
             terms = calls.terms and calls.terms.model_copy(update={"model": event.model})
-            return replace(calls, terms=terms)
+            return changed(calls, terms=terms)
         case PolicyDecided():
             return _with_call(calls, recorded.id, event.call_id, decided=event)
         case ApprovalRequested():
@@ -209,7 +209,7 @@ def _after(calls: ToolCalls, recorded: Recorded) -> ToolCalls:
             | HumanInputProvided()
             | HumanInputExpired()
         ):
-            return replace(calls, open={id_: call for id_, call in calls.open.items() if id_ != event.call_id})
+            return changed(calls, open={id_: call for id_, call in calls.open.items() if id_ != event.call_id})
         case (
             UserMessageAdded()
             | LLMCallRequested()
@@ -266,7 +266,7 @@ def _granted(calls: ToolCalls, recorded: Recorded, event: ApprovalGranted) -> To
     grant = StandingGrant(
         recorded.position, call.name, event.edited_digest or event.digest, event.remember, ballot.names, ballot.terms
     )
-    return replace(after, standing=(*calls.standing, grant))
+    return changed(after, standing=(*calls.standing, grant))
 
 
 def _escalated(calls: ToolCalls, recorded: Recorded, event: ApprovalEscalated) -> ToolCalls:
@@ -285,7 +285,7 @@ def _replied(calls: ToolCalls, reply: UUID, event: LLMResponseReceived) -> ToolC
         return calls
     runnable = runnable_calls(event)
     opened = {call.id: _opened(calls.terms, event.step, reply, call) for call in runnable}
-    return replace(calls, step=event.step, open=opened, latest=runnable)
+    return changed(calls, step=event.step, open=opened, latest=runnable)
 
 
 def _opened(terms: SessionStarted | None, step: int, reply: UUID, call: ToolCall) -> OpenCall:
@@ -306,7 +306,7 @@ def _with_call(calls: ToolCalls, cause: UUID, call_id: str, **changes: Any) -> T
     call = calls.open.get(call_id)
     if call is None:
         return calls
-    return replace(calls, open={**calls.open, call_id: replace(call, cause=cause, **changes)})
+    return changed(calls, open={**calls.open, call_id: changed(call, cause=cause, **changes)})
 
 
 TOOL_CALLS: Projection[ToolCalls] = Projection("tool_calls", 3, ToolCalls, evolve, json_codec(ToolCalls))

@@ -77,6 +77,17 @@ class NotStarted(ValueError):
     """There is no conversation to show: the stream has no SessionStarted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The messages with which every later request begins: they are made once, and written once."""
+
+    model: str = ""
+    """By whom they are read."""
+    entries: int = 0
+    """So many entries they show: those before the last reply, for nothing is added to these any more."""
+    messages: tuple[Message, ...] = ()
+
+
 @dataclass(slots=True)
 class Transcript:
     """The conversation after the event at `position`. It is continued in place."""
@@ -99,6 +110,11 @@ class Transcript:
     """What a person put in the place of the last reply as the final answer."""
     models: tuple[str, ...] = ()
     """The model that is wanted, and those that may stand in for it, in their order."""
+    settled: Settled = field(init=False, repr=False, compare=False)
+    """What was rendered of it before: `render` keeps it here, and it is no part of what is known."""
+
+    def __post_init__(self) -> None:
+        self.settled = Settled()
 
     @property
     def so_far(self) -> str:
@@ -124,7 +140,7 @@ def render(transcript: Transcript, specs: Sequence[ToolSpec], since: int = 0) ->
     return ModelRequest(
         terms=fitting(model, shown),
         system=_system(transcript.terms),
-        messages=_messages(shown[since:], model.name),
+        messages=_messages(shown[since:], model.name) if since else _all_messages(transcript, shown, model.name),
         tools=tuple(specs),
     )
 
@@ -285,12 +301,29 @@ def _shown(transcript: Transcript) -> Sequence[Entry]:
     return transcript.entries[: len(transcript.entries) - _unread(transcript)]
 
 
-def _messages(entries: Sequence[Entry], model: str) -> tuple[Message, ...]:
-    last = len(entries) - 1
+def _all_messages(transcript: Transcript, shown: Sequence[Entry], model: str) -> tuple[Message, ...]:
+    """The whole conversation; what of it is settled is made only once."""
+    settled = transcript.settled if transcript.settled.model == model else Settled(model)
+    last = next((index for index in reversed(range(len(shown))) if isinstance(shown[index], Reply)), 0)
+    if last > settled.entries:
+        more = _messages(shown[settled.entries : last], model, followed=True)
+        settled = Settled(model, last, _joined(settled.messages, more))
+    transcript.settled = settled
+    return _joined(settled.messages, _messages(shown[settled.entries :], model))
+
+
+def _joined(before: tuple[Message, ...], after: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Two parts of a conversation: where one goes on in the role in which the other ended, that is one message."""
+    if not before or not after or before[-1].role != after[0].role:
+        return before + after
+    return (*before[:-1], Message(after[0].role, before[-1].content + after[0].content), *after[1:])
+
+
+def _messages(entries: Sequence[Entry], model: str, *, followed: bool = False) -> tuple[Message, ...]:
+    """Entries as messages; `followed` where others come after these."""
+    last = len(entries) if followed else len(entries) - 1
     blocks = (each for index, entry in enumerate(entries) for each in said(entry, followed=index < last, model=model))
-    return tuple(
-        Message(role=role, content=tuple(block for _, block in group)) for role, group in groupby(blocks, itemgetter(0))
-    )
+    return tuple(Message(role, tuple(block for _, block in group)) for role, group in groupby(blocks, itemgetter(0)))
 
 
 # -- in snapshots -----------------------------------------------------------------------------------

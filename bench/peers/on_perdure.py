@@ -9,7 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 import worker
 from bench.peers.work import PROMPT, SYSTEM, Work, act, next_call
 from bootstrap import Defaults, connect_temporal, open_log, open_views
-from llm.body import body_of, json_bytes
+from llm.body import body_of
 from llm.messages import Block, ModelReply, ModelRequest, ModelTerms, TokenUsage, text_block
 from llm.model import Model
 from settings import Settings
@@ -53,7 +53,7 @@ class InstantModel(Model):
 
     def encode(self, request: ModelRequest) -> bytes:
         """The body a server would be sent."""
-        return json_bytes(body_of(request))
+        return body_of(request).written
 
     async def answer(self, request: ModelRequest, **_: Any) -> ModelReply:
         """Call the tool, or answer."""

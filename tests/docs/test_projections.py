@@ -68,9 +68,9 @@ def test_the_figures_shown_are_those_of_the_code() -> None:
     """Bounds and intervals in docs/projections.md are what the code has."""
     document, fields = " ".join(text("docs/projections.md").split()), Settings.model_fields
     assert (fields["snapshot_every"].default, fields["view_cache_mb"].default * 2**20) == (EVERY, CAPACITY)
-    assert (CLOSING, SHARE, IN_MEMORY) == (2, 1 / 4, 3)
+    assert (CLOSING, SHARE, IN_MEMORY) == (2, 1 / 4, 5)
     assert "waits two seconds" in document
     assert "a quarter of what the kept state took" in document
-    assert "three bytes of memory" in document
+    assert "five bytes of memory" in document
     assert f"after {EVERY} events" in document
     assert f"more than {MOST_BYTES // 2**20} MiB" in document

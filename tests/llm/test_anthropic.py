@@ -12,7 +12,7 @@ import pytest
 from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client, vertex_client
 from llm.errors import ModelError, ModelRefusesRequest, ModelUnavailable
-from llm.messages import ModelReply, ModelRequest, TokenUsage, text_block
+from llm.messages import Message, ModelReply, ModelRequest, TokenUsage, text_block
 from tests.llm.conftest import KEY
 from tests.llm.events import begin, calling, delta, end, request, saying, start, stop
 from tests.llm.wire import Wire, as_error, as_events, as_json, chunked, http, serving, sse
@@ -114,7 +114,7 @@ async def test_a_reply_goes_back_as_it_came(wire: Wire, model: AnthropicModel) -
     reply = await ask(model)
     wire.will(as_events(*saying("Done")))
     first = request()
-    said = first.messages[0].model_copy(update={"role": "assistant", "content": reply.content})
+    said = Message("assistant", reply.content)
     await ask(model, first.model_copy(update={"messages": (first.messages[0], said, first.messages[0])}))
     assert json.loads(wire.received[1].body)["messages"][1]["content"] == list(reply.content)
 

@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from llm.body import body_of, json_bytes
+from llm.body import body_of
 from llm.errors import ModelRefusesRequest
-from llm.messages import Message, ModelRequest, ModelTerms, text_block
+from llm.messages import Body, JsonObject, Message, ModelRequest, ModelTerms, text_block
 from llm.names import claude_version, is_self_paced, plain_name
+from llm.writing import json_bytes
 from tests.llm.events import request
 
 EPHEMERAL = {"type": "ephemeral"}
@@ -17,7 +20,7 @@ EPHEMERAL = {"type": "ephemeral"}
 
 def test_request_is_laid_out_as_the_messages_api_takes_it() -> None:
     """System and messages are blocks, tools are listed, the answer is streamed."""
-    assert body_of(request(system="Be brief.", tools=1)) == {
+    assert body_of(request(system="Be brief.", tools=1)).json == {
         "model": "claude-test-4-5",
         "max_tokens": 8192,
         "stream": True,
@@ -31,7 +34,7 @@ def test_request_is_laid_out_as_the_messages_api_takes_it() -> None:
 
 def test_nothing_empty_is_sent() -> None:
     """Without a system prompt and tools, neither key is there: the API refuses empty text."""
-    body = body_of(request(system=" \n"))
+    body = body_of(request(system=" \n")).json
     assert "system" not in body
     assert "tools" not in body
 
@@ -40,7 +43,7 @@ def test_order_of_keys_does_not_matter() -> None:
     """The same request gives the same bytes, whatever order its nested objects were made in."""
     one = request({"type": "tool_result", "tool_use_id": "t", "content": [{"a": 1, "b": {"c": 2, "d": 3}}]})
     other = request({"content": [{"b": {"d": 3, "c": 2}, "a": 1}], "tool_use_id": "t", "type": "tool_result"})
-    assert json_bytes(body_of(one)) == json_bytes(body_of(other))
+    assert body_of(one).written == body_of(other).written
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_order_of_keys_does_not_matter() -> None:
 )
 def test_thinking_is_asked_for_as_the_model_takes_it(name: str, expected: dict[str, Any]) -> None:
     """A budget where the model takes one, else the adaptive kind."""
-    assert body_of(request(name=name, thinking_tokens=2048))["thinking"] == expected
+    assert body_of(request(name=name, thinking_tokens=2048)).json["thinking"] == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_thinking_is_asked_for_as_the_model_takes_it(name: str, expected: dict[s
 )
 def test_temperature_is_sent_only_where_it_is_allowed(terms: dict[str, Any], *, sent: bool) -> None:
     """A model that takes no temperature is not refused for having been given one."""
-    assert ("temperature" in body_of(request(**terms))) is sent
+    assert ("temperature" in body_of(request(**terms)).json) is sent
 
 
 def test_thinking_leaves_room_for_the_answer() -> None:
@@ -91,14 +94,34 @@ def test_thinking_leaves_room_for_the_answer() -> None:
 )
 def test_halves_of_characters_do_not_stop_a_request(text: str, arrives: str) -> None:
     """Halves that belong together are joined; a lone one is replaced."""
-    body = json.loads(json_bytes(body_of(request(text_block(text)))))
+    body = json.loads(body_of(request(text_block(text))).written)
     assert body["messages"][0]["content"][0]["text"] == arrives
+
+
+ODD = some.text(alphabet=some.characters(exclude_categories=()), max_size=8)
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | ODD,
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(ODD, inner, max_size=3),
+    max_leaves=8,
+)
+MESSAGES = some.builds(
+    Message, some.sampled_from(["user", "assistant"]), some.lists(some.dictionaries(ODD, JSON)).map(tuple)
+)
+BESIDE = some.dictionaries(some.sampled_from(["max_tokens", "message", "messages_", "model", "system", "A"]), JSON)
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(messages=some.lists(MESSAGES, max_size=4).map(tuple), beside=BESIDE)
+def test_a_body_is_written_as_if_it_were_one_object(messages: tuple[Message, ...], beside: JsonObject) -> None:
+    """What is written message by message has the bytes of the whole, whatever stands in it: requests are hashed."""
+    body = Body(messages, beside)
+    assert body.written == json_bytes(body.json) == Body(messages, beside).written
 
 
 def test_what_is_no_json_is_refused_in_words() -> None:
     """A number that JSON does not have is named, not sent."""
     with pytest.raises(ModelRefusesRequest, match="cannot be written as JSON") as refused:
-        json_bytes({"x": float("nan")})
+        _ = body_of(request({"type": "hologram", "x": float("nan")})).written
     assert refused.value.kind == "invalid_request"
 
 
@@ -116,7 +139,7 @@ def test_blocks_of_the_assistant_are_sent_as_they_came() -> None:
         Message(role="user", content=({"type": "tool_result", "tool_use_id": "t1", "content": "ok"},)),
     )
     asked = ModelRequest(terms=ModelTerms(name="claude-test"), system="", messages=messages, tools=())
-    assert json.loads(json_bytes(body_of(asked)))["messages"][1] == {"role": "assistant", "content": list(said)}
+    assert json.loads(body_of(asked).written)["messages"][1] == {"role": "assistant", "content": list(said)}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from eventlog.events import (
     UserMessageAdded,
 )
 from eventlog.marks import Mark, thin
+from llm.body import body_of
 from llm.messages import Message, ModelRequest
+from llm.writing import json_bytes
 from projections.composed import compose
 from projections.conversation import Reply
 from projections.evolution import SESSION, evolve
@@ -127,6 +129,20 @@ def test_what_was_sent_is_sent_again_unchanged(story: Story) -> None:
             now = render(transcript, ()).messages
             assert is_continued(sent, now)
             sent = now
+
+
+@for_every_story
+@given(story=stories())
+def test_what_was_rendered_before_changes_no_request(story: Story) -> None:
+    """A transcript rendered at every position gives the very bytes of one that never was; so does its snapshot."""
+    transcript = TRANSCRIPT.initial()
+    for number, recorded in enumerate(story.log, 1):
+        transcript = TRANSCRIPT.evolve(transcript, recorded)
+        again, anew = render(transcript, ()), render(fold(TRANSCRIPT, story.log[:number]), ())
+        assert again == anew
+        assert body_of(again).written == body_of(anew).written == json_bytes(body_of(anew).json)
+    assert TRANSCRIPT.codec is not None
+    assert TRANSCRIPT.codec.encode(transcript) == TRANSCRIPT.codec.encode(fold(TRANSCRIPT, story.log))
 
 
 def is_continued(before: tuple[Message, ...], now: tuple[Message, ...]) -> bool:

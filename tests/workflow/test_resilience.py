@@ -83,7 +83,7 @@ async def shown_again(world: World, thread: str) -> list[object]:
     recorded = await world.recorded(thread)
     calls = [each.event for each in recorded if isinstance(each.event, LLMCallRequested)]
     requests = [render(fold(TRANSCRIPT, recorded[: call.at + 1]), ()) for call in calls]
-    return [(each.terms.name, [dict(message) for message in each.messages]) for each in requests]
+    return [(each.terms.name, [message.json for message in each.messages]) for each in requests]
 
 
 def shown(world: World) -> list[object]:
@@ -93,7 +93,7 @@ def shown(world: World) -> list[object]:
         blocks = [
             {key: value for key, value in block.items() if key != "cache_control"} for block in message["content"]
         ]
-        return {"role": message["role"], "content": tuple(blocks)}
+        return {"role": message["role"], "content": blocks}
 
     bodies = [request.json for request in world.model.requests]
     found = [(body["model"], [plain(message) for message in body["messages"]]) for body in bodies]
