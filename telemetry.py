@@ -5,14 +5,16 @@ trace's id, and that of its root span, are made of the thread's id. So an activi
 and the root when the thread has ended, be that days later.
 """
 
+import asyncio
 import hashlib
 import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TextIO, TypeAlias
 
 import structlog
@@ -32,8 +34,8 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import Attributes, AttributeValue
-from structlog.stdlib import BoundLogger, ProcessorFormatter
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 from temporalio import activity, client, worker, workflow
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
@@ -67,10 +69,15 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted((secret for secret in secrets if len(secret) >= self.SHORTEST), key=len, reverse=True)
+        self.strikes: list[Strike] = []
+        """What else every line passes through."""
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
-        """Be the last of a formatter's processors."""
-        return self.redact(str(line))
+        """Be the last of a line's processors."""
+        text = self.redact(str(line))
+        for strike in self.strikes:
+            text = strike(text)
+        return text
 
     def redact(self, text: str) -> str:
         """The text without its secrets."""
@@ -81,21 +88,49 @@ class Redactor:
         return text
 
 
+class _Out:
+    """Renders our lines and writes them where a handler writes those of libraries: a record of each would add half."""
+
+    def __init__(self, handler: "logging.StreamHandler[TextIO]", rendering: Sequence[Processor], name: str) -> None:
+        self.name = name
+        self._handler = handler
+        self._rendering = rendering
+
+    def write(self, /, **line: Any) -> None:
+        """Write the line; one that cannot be rendered or written stops nobody, as with the handler's own."""
+        finished: Any = line
+        try:
+            for process in self._rendering:
+                finished = process(self, "", finished)
+            with self._handler.lock or nullcontext():
+                self._handler.stream.write(f"{finished}\n")
+                self._handler.flush()
+        except Exception:  # noqa: BLE001 - whatever a value does that is to be shown
+            self._handler.handleError(logging.makeLogRecord({"msg": "a line was lost"}))
+
+    debug = info = warning = error = critical = write
+
+
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     """Render all log lines of this process, ours and the libraries', in one way.
 
     Start uvicorn with `log_config=None`, so that it leaves its lines to us.
     """
     stream = stream or sys.stderr
-    shared = _shared_processors()
+    handler, level = logging.StreamHandler(stream), settings.log_level.upper()
+    named = structlog.stdlib.LoggerFactory([__name__])  # by their module, where they were given no name
+    rendering = _rendering(settings, on_terminal=stream.isatty())
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=BoundLogger,
+        processors=[*_SHARED],
+        logger_factory=lambda *name: _Out(handler, rendering, named(*name).name),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(settings, shared, on_terminal=stream.isatty()))
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=_SHARED, processors=[ProcessorFormatter.remove_processors_meta, *rendering]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.NOTSET if settings.capture_content else logging.WARNING)
     activity.logger.activity_info_on_message = False
@@ -106,42 +141,26 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
 def striking(strike: Strike) -> Iterator[None]:
     """Have finished log lines pass through `strike` too, within the block."""
     formatters = [each.formatter for each in logging.getLogger().handlers]
-    ours = [each for each in formatters if isinstance(each, ProcessorFormatter)]
-    before = [each.processors for each in ours]
-    for formatter in ours:
-        formatter.processors = (*formatter.processors, lambda _logger, _method, line: strike(str(line)))
+    last = [each.processors[-1] for each in formatters if isinstance(each, ProcessorFormatter)]
+    redactors = [each for each in last if isinstance(each, Redactor)]
+    for redactor in redactors:
+        redactor.strikes.append(strike)
     try:
         yield
     finally:
-        for formatter, processors in zip(ours, before, strict=True):
-            formatter.processors = processors
+        for redactor in redactors:
+            redactor.strikes.remove(strike)
 
 
-def _shared_processors() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.stdlib.ExtraAdder(),
-        _flatten,
-        _add_trace,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
-
-
-def _formatter(settings: Settings, shared: list[Processor], *, on_terminal: bool) -> ProcessorFormatter:
+def _rendering(settings: Settings, *, on_terminal: bool) -> list[Processor]:
+    """What makes a line of it, without secrets."""
     readable = settings.log_format == "console" or (settings.log_format == "auto" and on_terminal)
     console = structlog.dev.ConsoleRenderer(
         colors=on_terminal,
         exception_formatter=structlog.dev.plain_traceback,  # a rich one shows variables, and secrets
     )
-    rendering = [console] if readable else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[ProcessorFormatter.remove_processors_meta, *rendering, Redactor(settings.secrets())],
-    )
+    made = [console] if readable else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [*made, Redactor(settings.secrets())]
 
 
 def _flatten(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -160,15 +179,28 @@ def _flatten(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict
 def _add_trace(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     """Say in which span this was logged, if in one that is recorded."""
     span = trace.get_current_span()
-    if span.is_recording():
+    if not isinstance(span, NonRecordingSpan):
         here = span.get_span_context()
         line["trace_id"], line["span_id"] = trace.format_trace_id(here.trace_id), trace.format_span_id(here.span_id)
     return line
 
 
-def get_logger(name: str) -> BoundLogger:
+_SHARED: Sequence[Processor] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
+    _flatten,
+    _add_trace,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+)
+"""What is done with every line, ours or a library's, before it is rendered."""
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines are an event's name in snake_case, and keys with values."""
-    logger: BoundLogger = structlog.stdlib.get_logger(name)
+    logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
 
@@ -318,6 +350,7 @@ class Telemetry(client.Interceptor, worker.Interceptor):
 
     def __init__(self, settings: Settings, provider: TracerProvider | None) -> None:
         self._capture_content = settings.capture_content
+        self._records = provider is not None
         self._tracer = (provider or trace.NoOpTracerProvider()).get_tracer(SERVICE)
 
     def intercept_client(self, next: client.OutboundInterceptor) -> client.OutboundInterceptor:  # noqa: A002
@@ -328,9 +361,14 @@ class Telemetry(client.Interceptor, worker.Interceptor):
         """Watch what a worker does."""
         return _Steps(next, self)
 
+    def span(self, name: str, thread_id: str, kind: SpanKind, **attributes: str | int) -> AbstractContextManager[None]:
+        """A span in the thread's trace, linked to the caller's own where there is one; none where spans go nowhere."""
+        return self._recorded(name, thread_id, kind, attributes) if self._records else nullcontext()
+
     @contextmanager
-    def span(self, name: str, thread_id: str, kind: SpanKind, **attributes: str | int) -> Iterator[None]:
-        """A span in the thread's trace, linked to the caller's own where there is one."""
+    def _recorded(
+        self, name: str, thread_id: str, kind: SpanKind, attributes: Mapping[str, str | int]
+    ) -> Iterator[None]:
         caller = trace.get_current_span().get_span_context()
         within = trace.set_span_in_context(NonRecordingSpan(root_of(thread_id)), Context())
         token = context.attach(context.set_value(CAPTURE_CONTENT, self._capture_content, within))
@@ -390,13 +428,15 @@ class _Messages(client.OutboundInterceptor):
             return await super().start_workflow_update(input)
 
 
+_steps = get_logger("perdure.steps")
+
+
 class _Steps(worker.ActivityInboundInterceptor):
     """Log context and spans around activities."""
 
     def __init__(self, next: worker.ActivityInboundInterceptor, telemetry: Telemetry) -> None:  # noqa: A002
         super().__init__(next)
         self._telemetry = telemetry
-        self._log = get_logger("perdure.steps")
 
     async def execute_activity(self, input: worker.ExecuteActivityInput) -> Any:  # noqa: A002
         info = activity.info()
@@ -406,7 +446,9 @@ class _Steps(worker.ActivityInboundInterceptor):
         with bind(thread_id=thread_id, run_id=info.workflow_run_id, **keys), span:
             began = time.monotonic()
             result = await super().execute_activity(input)
-            self._log.info("step_done", duration_ms=round((time.monotonic() - began) * 1000), events=_written(result))
+            told = {"duration_ms": round((time.monotonic() - began) * 1000), "events": _written(result)}
+            # soon, with the keys of this block: Temporal need not wait for a line about what is done
+            asyncio.get_running_loop().call_soon(partial(_steps.info, "step_done", **told))
         if isinstance(step, InThread):
             for completed in _completions(result):
                 self._telemetry.close_thread(thread_id, step.started_ms, completed)

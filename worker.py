@@ -66,6 +66,9 @@ HEARTBEATS_AT_MOST_EVERY = timedelta(seconds=1)
 STICKY = timedelta(seconds=3)
 """So long a worker that was busy with a session is waited for before another one reads that session's history anew."""
 
+ONE_BY_ONE = 1
+"""Payloads at a time that the SDK looks for elsewhere, where none is: with more it makes a task for each."""
+
 logger = get_logger(__name__)
 
 
@@ -124,6 +127,7 @@ def build(
         max_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         default_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         sticky_queue_schedule_to_start_timeout=STICKY,
+        max_workflow_task_external_storage_concurrency=ONE_BY_ONE,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
     )
 

@@ -1,9 +1,10 @@
 """What the Temporal Web UI and `temporal workflow list` show of a session: search attributes and current details."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
     from eventlog.inquiries import InputAction
@@ -14,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
 STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
 TENANT = SearchAttributeKey.for_keyword("PerdureTenant")
 PENDING = SearchAttributeKey.for_int("PerdurePending")
+ATTRIBUTES: Sequence[SearchAttributeKey[Any]] = (STATUS, TENANT, PENDING)
 STOP = "PerdureStop"
 """The memo that says where the session was stopped."""
 
@@ -22,18 +24,15 @@ class Face:
     """Shows a session to people who look at Temporal; writes history only when something changed."""
 
     def __init__(self) -> None:
-        self._shown: tuple[SearchAttributeUpdate[str] | SearchAttributeUpdate[int], ...] = ()
+        self._shown: Sequence[object] = (None, None, None)
         self._stopped_at = ""
 
     def show(self, session: Session) -> None:
         """Bring what is shown up to date."""
         workflow.set_current_details(details(session))
-        now = (
-            STATUS.value_set(session.status),
-            TENANT.value_set(session.tenant),
-            PENDING.value_set(len(session.waiting_for_answer)),
-        )
-        if news := [each for each in now if each not in self._shown]:
+        now = (session.status, session.tenant, len(session.waiting_for_answer))
+        changes = zip(ATTRIBUTES, self._shown, now, strict=True)
+        if news := [attribute.value_set(value) for attribute, before, value in changes if value != before]:
             self._shown = now
             workflow.upsert_search_attributes(news)
         if session.stopped_at != self._stopped_at:

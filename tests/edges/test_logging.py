@@ -14,7 +14,7 @@ from temporalio import activity, workflow
 from temporalio.testing import ActivityEnvironment
 
 from settings import Settings
-from telemetry import TALKATIVE, Redactor, bind, configure_logging, get_logger
+from telemetry import TALKATIVE, Redactor, bind, configure_logging, get_logger, striking
 
 KEY = "sk-ant-api03-AbC_dEf-123"
 
@@ -167,6 +167,47 @@ def test_no_line_holds_a_secret(log_format: str, stream: io.StringIO) -> None:
 def test_secrets_are_known_by_their_looks(text: str, redacted: str) -> None:
     """What looks like a secret is struck out though nobody set it, and nothing else is."""
     assert Redactor({"short"}).redact(text) == redacted
+
+
+class _Unseemly:
+    """Cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+
+def test_a_line_that_cannot_be_rendered_stops_nobody(stream: io.StringIO) -> None:
+    """Whoever logs a value that cannot be shown goes on, and so do later lines."""
+    configure_logging(_settings(), stream)
+    get_logger("ours").info("a", value=_Unseemly())
+    logging.getLogger("theirs").info("b", extra={"value": _Unseemly()})
+    get_logger("ours").info("c")
+    assert [line["event"] for line in _lines(stream)] == ["c"]
+
+
+def test_a_stream_that_is_gone_stops_nobody(stream: io.StringIO) -> None:
+    """Whoever logs where nobody takes lines any more goes on, with lines of ours and of libraries."""
+    configure_logging(_settings(), stream)
+    stream.close()
+    get_logger("ours").info("a")
+    logging.getLogger("theirs").info("b")
+
+
+def test_a_logger_without_a_name_has_its_modules(stream: io.StringIO) -> None:
+    """Who asks for a logger without saying for whom is known by the module that logs."""
+    configure_logging(_settings(), stream)
+    structlog.get_logger().info("a")
+    assert [line["logger"] for line in _lines(stream)] == [__name__]
+
+
+def test_lines_pass_through_what_strikes(stream: io.StringIO) -> None:
+    """Within the block, and no longer, lines of ours and of libraries are told as `striking` leaves them."""
+    configure_logging(_settings(), stream)
+    with striking(lambda text: text.replace("hush", "…")):
+        get_logger("ours").info("hush")
+        logging.getLogger("theirs").info("hush")
+    get_logger("ours").info("hush")
+    assert [line["event"] for line in _lines(stream)] == ["…", "…", "hush"]
 
 
 def test_console_lines_are_for_people(stream: io.StringIO) -> None:

@@ -20,7 +20,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+from structlog.testing import capture_logs
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RetryPolicy
@@ -33,7 +34,7 @@ from activities.steps import Learned, ModelStep
 from eventlog.events import SessionCompleted
 from eventlog.marks import Mark
 from settings import Settings
-from telemetry import Telemetry, configure_tracing, root_of, tracer_provider
+from telemetry import Telemetry, _add_trace, configure_tracing, root_of, tracer_provider
 from tests.packaging.checkout import ROOT
 
 QUEUE = "tracing"
@@ -140,6 +141,15 @@ async def test_a_step_says_where_in_temporal_it_is(temporal_server: str) -> None
     attributes = dict((await _run(temporal_server, step=3)).spans["act"].attributes or {})
     assert attributes["perdure.attempt"] == 1
     assert {"temporalWorkflowID", "temporalRunID", "temporalActivityID", "gen_ai.conversation.id"} < attributes.keys()
+
+
+async def test_a_steps_line_says_in_which_span_it_was(temporal_server: str) -> None:
+    """The log line of a step that is over has the ids of the step's span."""
+    with capture_logs(processors=[_add_trace]) as lines:
+        span = (await _run(temporal_server, step=3)).spans["act"].get_span_context()
+    assert span
+    (line,) = [each for each in lines if each["event"] == "step_done"]
+    assert (line["trace_id"], line["span_id"]) == (format_trace_id(span.trace_id), format_span_id(span.span_id))
 
 
 async def test_an_exception_is_recorded(temporal_server: str) -> None:
