@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import worker as worker_module
 from bootstrap import connect_temporal, open_mcp
 from cli.budgets_check import budgets_check
 from cli.circuits import resilience
@@ -102,6 +101,8 @@ def _model_url(settings: Settings) -> str | None:
 
 async def stay_at_work(run: Invocation, *, while_stdin: bool) -> None:
     """Work until told to stop."""
+    import worker  # what only watches over a worker needs none of it
+
     configure_logging(run.settings)
     where = await places(run.settings, with_model=True)
     orphaned = asyncio.create_task(_stop_with_parent()) if while_stdin else None
@@ -111,7 +112,7 @@ async def stay_at_work(run: Invocation, *, while_stdin: bool) -> None:
         run.output.answer(answer, lambda page: page.print(f"works on task queue {run.settings.task_queue!r}"))
 
     try:
-        await worker_module.run(run.settings, where, ready)
+        await worker.run(run.settings, where, ready)
     finally:
         if orphaned is not None:
             orphaned.cancel()

@@ -119,6 +119,28 @@ class Threads:
                 return Started(thread, existed=True)
         return Started(thread, existed=False)
 
+    async def take_over(self, thread: ThreadId) -> bool:
+        """Have a thread go on from the end of its stream where nothing runs it; false where it has ended.
+
+        Its workflow begins as a further run of a long thread does. One that runs already goes on running. Raises
+        `NotFound` where there is no such stream.
+        """
+        session = await self.session(thread)
+        if session.completed is not None:
+            return False
+        with temporal(self._client), suppress(WorkflowAlreadyStartedError):
+            await self._client.start_workflow(
+                WORKFLOW,
+                args=[None, {"started_ms": session.started_ms, "told": 0}],
+                id=thread,
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                priority=on_behalf_of(session.tenant),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        return True
+
     async def begun(self, thread: ThreadId, timeout: float = BEGIN_TIMEOUT) -> ThreadReport:
         """The thread as soon as its first event is written, or its start has failed; as it is after `timeout`."""
         report = await self.report(thread)
@@ -330,8 +352,8 @@ class Threads:
         if session.completed is not None:
             return _ended(thread, session.completed)
         return Refused(
-            f"thread {thread} is no longer run: its workflow was ended from outside, or its start failed",
-            remedy=f"see why: perdure show {thread}; everything it said up to then is in the log",
+            f"nothing runs thread {thread}: its workflow was ended from outside, its start failed, or it was imported",
+            remedy=f"see how far it came: perdure show {thread}; `perdure import FILE --run` has an export go on here",
             kind="not_running",
         )
 

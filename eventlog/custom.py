@@ -54,9 +54,7 @@ class CustomEvent(Facts):
     A subclass whose fields or names cannot be used is an `InvalidEvent` as soon as it is defined.
     """
 
-    model_config = ConfigDict(
-        use_attribute_docstrings=True, ser_json_inf_nan="strings", ser_json_bytes="base64", val_json_bytes="base64"
-    )
+    model_config = ConfigDict(ser_json_inf_nan="strings", ser_json_bytes="base64", val_json_bytes="base64")
 
     namespace: ClassVar[str] = ""
     """Whose events these are: a word in lower case, such as the name of your project."""
@@ -123,6 +121,9 @@ class CustomEvent(Facts):
         problem = _problem(cls)
         if problem is not None:
             raise InvalidEvent(f"{cls.__name__}: {problem}")
+
+
+CustomEvent.model_config["use_attribute_docstrings"] = True  # of subclasses; here it would look for long, for none
 
 
 def _problem(kind: type[CustomEvent]) -> str | None:

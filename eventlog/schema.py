@@ -9,6 +9,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -83,16 +84,25 @@ def _describe(schema: JsonObject, kind: type[BaseModel]) -> None:
 def _words(kind: type[BaseModel]) -> Iterator[tuple[str, str]]:
     """The texts under the fields of a class. Pydantic reads them too, but for each class whenever it is imported."""
     for parent in reversed(kind.__mro__):
-        if parent.__module__.partition(".")[0] not in {"eventlog", "llm"}:
-            continue
-        [node] = ast.parse(textwrap.dedent(inspect.getsource(parent))).body
-        body = node.body if isinstance(node, ast.ClassDef) else []
-        for field, below in pairwise(body):
-            match field, below:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    yield name, " ".join(text.split())
-                case _:
-                    pass
+        if parent.__module__.partition(".")[0] in {"eventlog", "llm"}:
+            yield from _own_words(parent)
+
+
+@cache
+def _own_words(kind: type) -> tuple[tuple[str, str], ...]:
+    """Those that stand in the class itself; to find them takes longer than all else."""
+    [node] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return tuple(_said(body))
+
+
+def _said(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, " ".join(text.split())
+            case _:
+                pass
 
 
 def _parts(module: Any) -> dict[str, type[BaseModel]]:

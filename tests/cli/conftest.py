@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from cli.threads import Threads
 from eventlog.vocabulary import Vocabulary
 from examples.custom_events import InvoicePaid
 from stack.scripted.answers import Reply
+from tests.cli import nursery as nurseries
+from tests.cli.nursery import Nursery
 from tests.conftest import Database
 from tests.workflow.conftest import Play, play  # noqa: F401 - a fixture
 from tests.workflow.world import World
@@ -60,13 +62,16 @@ class Ended:
         return json.loads(self.out)
 
 
-class Perdure:
-    """The command, with a home and settings of its own."""
+INHERITED = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+
+class Perdure:
+    """The command, with a home and settings of its own; a fork of the nursery, where one is given."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], nursery: Nursery | None = None) -> None:
         self.folder = folder
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = {**inherited, "PERDURE_HOME": str(folder / "home"), **settings}
+        self.environment = {**INHERITED, "PERDURE_HOME": str(folder / "home"), **settings}
+        self._nursery = nursery
 
     async def spawn(self, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
         """Start it, and leave it running."""
@@ -90,9 +95,24 @@ class Perdure:
             stderr=asyncio.subprocess.PIPE,
         )
 
+    async def imported(self, *arguments: str) -> tuple[int, set[str]]:
+        """How a command ends, and what it has imported by then."""
+        code = "import client, json, sys; print(json.dumps([client.run(sys.argv[1:]), *sys.modules]), file=sys.stderr)"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code, *arguments),
+            cwd=self.folder,
+            env={**self.environment, "PYTHONPATH": str(CLIENT.parent)},
+            stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        ended_with, *modules = json.loads((await ended(process)).err.splitlines()[-1])
+        return ended_with, set(modules)
+
     async def __call__(self, *arguments: str, **settings: str) -> Ended:
         """Run it to its end."""
-        return await ended(await self.spawn(*arguments, **settings))
+        if self._nursery is None:
+            return await ended(await self.spawn(*arguments, **settings))
+        return Ended(*await self._nursery.run(arguments, {**self.environment, **settings}, self.folder, PATIENCE))
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:
@@ -102,7 +122,14 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
     except TimeoutError:
         process.kill()
         raise
-    return Ended(process.returncode or 0, out.decode(), err.decode())
+    return Ended(process.returncode or 0, (out or b"").decode(), err.decode())
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What forks commands."""
+    with nurseries.nursery(INHERITED) as found:
+        yield found
 
 
 @pytest.fixture
@@ -141,6 +168,6 @@ def reach(temporal_server: str, database: Database) -> Callable[[World], dict[st
 
 
 @pytest.fixture
-def perdure(tmp_path: Path, world: World, reach: Callable[[World], dict[str, str]]) -> Perdure:
+def perdure(tmp_path: Path, world: World, reach: Callable[[World], dict[str, str]], nursery: Nursery) -> Perdure:
     """The command in that world."""
-    return Perdure(tmp_path, reach(world))
+    return Perdure(tmp_path, reach(world), nursery)

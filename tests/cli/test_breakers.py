@@ -9,6 +9,7 @@ from eventlog.postgres import PostgresEventLog
 from resilience.postgres import PostgresStore
 from resilience.store import CircuitTerms
 from tests.cli.conftest import Perdure
+from tests.cli.nursery import Nursery
 from tests.conftest import Database
 
 NAME = "anthropic/claude-1"
@@ -16,9 +17,9 @@ ONE = CircuitTerms(failures=1, open=3000, longest=3000)
 
 
 @pytest.fixture
-async def perdure(tmp_path: Path, database: Database) -> Perdure:
+async def perdure(tmp_path: Path, database: Database, nursery: Nursery) -> Perdure:
     """The command, with a database and nothing else."""
-    return Perdure(tmp_path, {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
+    return Perdure(tmp_path, {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}, nursery)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from eventlog.events import BudgetExceeded, BudgetRaised, BudgetRefused, Session
 from eventlog.postgres import PostgresEventLog
 from stack.scripted.answers import Reply
 from tests.cli.conftest import Perdure
+from tests.cli.nursery import Nursery
 from tests.conftest import Database
 from tests.workflow.conftest import Play
 from tests.workflow.world import World
@@ -58,7 +59,7 @@ def test_without_a_file_there_are_none(capsys: pytest.CaptureFixture[str], monke
     assert "set PERDURE_BUDGETS" in capsys.readouterr().err
 
 
-async def test_accounts_are_shown(tmp_path: Path, file: Path, database: Database) -> None:
+async def test_accounts_are_shown(tmp_path: Path, file: Path, database: Database, nursery: Nursery) -> None:
     """What is spent, set aside and left, of those budgets of which something was used."""
     now = datetime.now(UTC)
     month, day = period_of(now, "month"), period_of(now, "day")
@@ -72,7 +73,7 @@ async def test_accounts_are_shown(tmp_path: Path, file: Path, database: Database
         await book.reserve(Hold(uuid4(), "t", "1"), [acme, ana, gone])
         await book.raise_cap(uuid4(), acme.account, Decimal(1))
     reach = {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PERDURE_BUDGETS": str(file)}
-    perdure = Perdure(tmp_path, reach)
+    perdure = Perdure(tmp_path, reach, nursery)
     told = await perdure("budgets", "show", "--json")
     assert told.json["accounts"] == [
         {
@@ -117,11 +118,11 @@ async def test_accounts_are_shown(tmp_path: Path, file: Path, database: Database
 
 
 async def test_more_is_allowed_and_refused(
-    tmp_path: Path, play: Play, reach: Callable[[World], dict[str, str]]
+    tmp_path: Path, play: Play, reach: Callable[[World], dict[str, str]], nursery: Nursery
 ) -> None:
     """By command: what waits is listed, and goes on or ends; a start can say what a thread may use."""
     world = await play({"go": [Reply.tools(("echo", {"text": "a"})), Reply.text("done")]})
-    perdure = Perdure(tmp_path, reach(world))
+    perdure = Perdure(tmp_path, reach(world), nursery)
     for thread, answer, code in (
         ("more", ("--turns", "5", "--reason", "fine"), ExitCode.OK),
         ("less", ("--refuse",), ExitCode.FAILED),
@@ -176,12 +177,12 @@ def test_a_cheaper_model_belongs_to_degrading() -> None:
             at_the_limit(what, model, None, None)
 
 
-async def test_doctor_tells_of_budgets(tmp_path: Path, file: Path, database: Database) -> None:
+async def test_doctor_tells_of_budgets(tmp_path: Path, file: Path, database: Database, nursery: Nursery) -> None:
     """Where there are any: what is wrong with their file, that they are kept, and which have nothing left."""
     reach = {"DATABASE_URL": database.url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
 
     async def told(**more: str) -> list[dict[str, object]]:
-        doctor = await Perdure(tmp_path, {**reach, **more})("doctor", "--json")
+        doctor = await Perdure(tmp_path, {**reach, **more}, nursery)("doctor", "--json")
         return [check for check in doctor.json["checks"] if check["name"] == "budgets"]
 
     assert await told() == []

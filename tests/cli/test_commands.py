@@ -97,6 +97,32 @@ async def test_a_chat_by_commands(perdure: Perdure) -> None:
     assert list(listed.json["threads"][0]) == keys
 
 
+async def test_all_threads_are_watched_at_once(perdure: Perdure) -> None:
+    """Without a thread: the events of all, of the types that are wanted, after a position in the log."""
+    done = await asyncio.gather(*(perdure("start", "hello", "--thread", name, "--wait") for name in ("one", "two")))
+    assert [each.code for each in done] == [ExitCode.OK, ExitCode.OK]
+    watching = await perdure.spawn("watch", "--after", "0", "--type", "SessionCompleted", "--json")
+    assert watching.stdout is not None
+    told = [json.loads(await watching.stdout.readline()) for _ in range(2)]
+    watching.send_signal(signal.SIGINT)
+    assert (await ended(watching)).code == ExitCode.INTERRUPTED
+    assert sorted(each["thread_id"] for each in told) == ["one", "two"]
+    assert {each["type"] for each in told} == {"SessionCompleted"}
+    assert told[0]["global_position"] < told[1]["global_position"]
+
+
+async def test_a_thread_is_watched_for_some_events(perdure: Perdure) -> None:
+    """Only the types that are wanted, and at the end where it stands; one that does not exist is named."""
+    thread = (await perdure("start", "hello", "--wait", "--json")).json["thread_id"]
+    watched = await perdure("watch", thread, "--type", "LLMResponseReceived", "-t", "acme.Thing", "--json")
+    *events, report = map(json.loads, watched.out.splitlines())
+    assert [each["type"] for each in events] == ["LLMResponseReceived"]
+    assert report["status"] == "completed"
+    refused = await perdure("watch", thread, "--type", "LLMResponse")
+    assert refused.code == ExitCode.USAGE
+    assert "do you mean LLMResponseReceived" in refused.err
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 async def test_watching_is_ended_quietly(perdure: Perdure, how: signal.Signals) -> None:
     """A signal in the middle of `watch` leaves no traceback behind; Ctrl-C ends with 130."""

@@ -8,6 +8,7 @@ import pytest
 from eventlog.postgres import PostgresEventLog
 from notices.receiving import verify
 from tests.cli.conftest import Perdure
+from tests.cli.nursery import Nursery
 from tests.conftest import Database
 from tests.notices.conftest import SECRET, MakePostman, Scribe, asked, endpoint, hire  # noqa: F401 - a fixture
 from tests.notices.receiver import receiving
@@ -21,7 +22,7 @@ async def log(database: Database) -> AsyncIterator[PostgresEventLog]:
 
 
 @pytest.fixture
-def told(tmp_path: Path, database: Database) -> Perdure:
+def told(tmp_path: Path, database: Database, nursery: Nursery) -> Perdure:
     """The command, with endpoints and a secret, and no Temporal: none of these needs it."""
     settings = {
         "DATABASE_URL": database.url,
@@ -31,7 +32,7 @@ def told(tmp_path: Path, database: Database) -> Perdure:
         "PERDURE_SECRET_HOOK": SECRET,
         "PERDURE_PRINCIPAL": "ana",
     }
-    return Perdure(tmp_path, settings)
+    return Perdure(tmp_path, settings, nursery)
 
 
 def write(told: Perdure, url: str, **more: str) -> None:

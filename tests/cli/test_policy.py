@@ -12,6 +12,7 @@ import pytest
 import client
 from cli.exits import ExitCode
 from tests.cli.conftest import CONVERSATIONS, Perdure
+from tests.cli.nursery import Nursery
 from tests.workflow.conftest import Play, play  # noqa: F401 - a fixture
 from tests.workflow.world import World
 
@@ -179,10 +180,11 @@ async def test_a_thread_is_started_with_a_policy(
     folder: Path,
     play: Play,  # noqa: F811 - pytest's way to ask for a fixture
     reach: Callable[[World], dict[str, str]],
+    nursery: Nursery,
 ) -> None:
     """`start --policy` puts it in force, `show` tells what it said, and `verify` finds nothing wrong with that."""
     world = await play(CONVERSATIONS, policies=folder)
-    perdure, thread = Perdure(folder, reach(world)), f"t-{uuid4()}"
+    perdure, thread = Perdure(folder, reach(world), nursery), f"t-{uuid4()}"
     unknown = await perdure("start", "write", "--policy", "refund", "--wait")
     assert unknown.code == ExitCode.FAILED
     assert "did you mean refunds?" in unknown.out + unknown.err

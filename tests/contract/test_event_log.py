@@ -120,17 +120,15 @@ async def test_not_a_number_equals_itself(log: EventLog, stream: StreamName, ent
     assert isinstance(await log.append(stream, other), IdConflict)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "agent", "agent:v1", "agent:v1-", "-x", "my-agent:v1-x", "agent:v1-a+b", "a:v1-\0"]
-)
-async def test_a_name_that_is_no_stream_is_refused(log: EventLog, entry: MakeEntry, name: str) -> None:
+async def test_a_name_that_is_no_stream_is_refused(log: EventLog, entry: MakeEntry) -> None:
     """Message DB would take these and never show them again; the log refuses them in every method."""
-    with pytest.raises(InvalidName):
-        await log.append(StreamName(name), entry())
-    with pytest.raises(InvalidName):
-        await log.version(StreamName(name))
-    with pytest.raises(InvalidName):
-        await everything(log, StreamName(name))
+    for name in ("", "agent", "agent:v1", "agent:v1-", "-x", "my-agent:v1-x", "agent:v1-a+b", "a:v1-\0"):
+        with pytest.raises(InvalidName):
+            await log.append(StreamName(name), entry())
+        with pytest.raises(InvalidName):
+            await log.version(StreamName(name))
+        with pytest.raises(InvalidName):
+            await everything(log, StreamName(name))
 
 
 async def test_an_entry_that_is_no_json_is_rejected(log: EventLog, stream: StreamName, entry: MakeEntry) -> None:
@@ -238,11 +236,11 @@ async def test_a_category_longer_than_a_page_is_read_whole(log: EventLog, entry:
     assert len(found) == len(entries)
 
 
-@pytest.mark.parametrize("name", ["", "agent:v1-x", "-", "Agent", "agent:", "agent:v1:v2"])
-async def test_a_name_that_is_no_category_is_refused(log: EventLog, name: str) -> None:
+async def test_a_name_that_is_no_category_is_refused(log: EventLog) -> None:
     """A stream's name, or anything else, is not taken for a category."""
-    with pytest.raises(InvalidName):
-        await anext(aiter(log.read_category(Category(name))))
+    for name in ("", "agent:v1-x", "-", "Agent", "agent:", "agent:v1:v2"):
+        with pytest.raises(InvalidName):
+            await anext(aiter(log.read_category(Category(name))))
 
 
 async def test_an_event_nobody_knows_is_kept_as_it_is(log: EventLog, stream: StreamName, entry: MakeEntry) -> None:

@@ -289,15 +289,13 @@ async def test_metadata_survives_jsonb(postgres_log: PostgresEventLog, stream: S
 # -- 10 · names -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["my-agent:v1-1", "agent-1", "agent:v1", "agent:v1-1+2", "agent:v1-" + "x" * 513, "agent:v1-a\n"]
-)
 async def test_names_that_message_db_would_misread_never_reach_it(
-    database: Database, postgres_log: PostgresEventLog, entry: MakeEntry, name: str
+    database: Database, postgres_log: PostgresEventLog, entry: MakeEntry
 ) -> None:
     """A hyphen too early makes another category, a plus sign another cardinal id, a missing thread no stream at all."""
-    with pytest.raises(InvalidName):
-        await postgres_log.append(StreamName(name), entry())
+    for name in ("my-agent:v1-1", "agent-1", "agent:v1", "agent:v1-1+2", "agent:v1-" + "x" * 513, "agent:v1-a\n"):
+        with pytest.raises(InvalidName):
+            await postgres_log.append(StreamName(name), entry())
     async with administrator(database) as admin:
         assert await (await admin.execute("SELECT count(*) FROM messages")).fetchone() == (0,)
 

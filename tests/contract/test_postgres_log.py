@@ -8,6 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from eventlog.events import SessionPaused, UnknownEvent
+from eventlog.ids import new_thread_id
 from eventlog.log import (
     AlreadyAppended,
     Appended,
@@ -20,7 +21,7 @@ from eventlog.log import (
 )
 from eventlog.pool import PoolTerms
 from eventlog.postgres import PostgresEventLog
-from eventlog.streams import Category, StreamName
+from eventlog.streams import Category, StreamName, stream_of
 from llm.messages import JsonObject
 from tests.conftest import Database
 from tests.contract.administrator import administrator, execute, locked, waiting_writer
@@ -348,16 +349,16 @@ async def test_a_refusal_nobody_can_explain_is_passed_on(
         ('{"odd": ["␛", "␛zzzz", "␛=", "␛=abc", "␛="]}', {"odd": ["␛", "␛zzzz", "␛=", "␛=abc", "␛="]}),
     ],
 )
-@pytest.mark.parametrize("metadata", [None, "{}", '{"at": "yesterday"}', '{"correlationStreamName": "a-1"}', "[]"])
 async def test_rows_of_other_programs_are_shown_as_they_are(
-    database: Database, postgres_log: PostgresEventLog, data: str | None, expected: JsonObject, metadata: str | None
+    database: Database, postgres_log: PostgresEventLog, data: str | None, expected: JsonObject
 ) -> None:
     """An unknown type is read whatever its data and metadata are; where no time is told, the database's is taken."""
-    stream = StreamName("agent:v1-1")
-    await execute(database, "SELECT write_message(%s, %s, 'Theirs', %s, %s)", str(uuid4()), stream, data, metadata)
-    [recorded] = [recorded async for recorded in postgres_log.read(stream)]
-    assert recorded.event == UnknownEvent(type_name="Theirs", data=expected)
-    assert recorded.metadata.at == recorded.time
+    for metadata in (None, "{}", '{"at": "yesterday"}', '{"correlationStreamName": "a-1"}', "[]"):
+        stream = stream_of(new_thread_id())
+        await execute(database, "SELECT write_message(%s, %s, 'Theirs', %s, %s)", str(uuid4()), stream, data, metadata)
+        [recorded] = [recorded async for recorded in postgres_log.read(stream)]
+        assert recorded.event == UnknownEvent(type_name="Theirs", data=expected)
+        assert recorded.metadata.at == recorded.time
 
 
 async def test_fields_of_newer_code_are_ignored(database: Database, postgres_log: PostgresEventLog) -> None:

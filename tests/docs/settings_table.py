@@ -1,7 +1,11 @@
 """The README's table of settings, made of the settings themselves: `python -m tests.docs.settings_table` writes it."""
 
+import ast
+import inspect
 import json
 import re
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +22,24 @@ FACTORIES = {"home": "a folder of your user's", "workspace": "the current folder
 
 def table() -> str:
     """Every setting with its default and what it means."""
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    meanings = explained()
+    rows = [_row(name, field, meanings[name]) for name, field in Settings.model_fields.items()]
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    meaning = " ".join((field.description or "").split())
+def explained() -> Mapping[str, str]:
+    """What stands in the source below each setting; pydantic could tell, but would look for it in every process."""
+    [settings] = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(settings, ast.ClassDef)
+    return {
+        field.target.id: " ".join(str(meaning.value.value).split())
+        for field, meaning in pairwise(settings.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(meaning, ast.Expr) and isinstance(meaning.value, ast.Constant)
+    }
+
+
+def _row(name: str, field: FieldInfo, meaning: str) -> str:
     return f"| `{variable_of(name)}` | {_default(name, field)} | {meaning} |"
 
 

@@ -16,7 +16,7 @@ from cli.schema import RELEASED
 from eventlog import upcasting
 from eventlog.compatibility import narrowings
 from eventlog.releases import Incompatible, NotASchema, export, problems
-from eventlog.schema import METADATA, VERSIONS, file_name, schemas
+from eventlog.schema import METADATA, VERSIONS, file_name, schema_of
 from tests.unit.test_golden_events import golden
 
 
@@ -209,4 +209,4 @@ def test_what_takes_less_is_told(old: dict[str, Any], new: dict[str, Any], words
 @pytest.mark.parametrize("name", sorted(VERSIONS))
 def test_a_schema_is_compatible_with_itself(name: str) -> None:
     """Nothing is found where nothing has changed."""
-    assert list(narrowings(released(name), schemas()[name])) == []
+    assert list(narrowings(released(name), schema_of(name))) == []
