@@ -1,4 +1,4 @@
-"""The whole conversation with the database: Message DB's own functions, one of ours, and one look-up by id."""
+"""The whole conversation with the database: Message DB's own functions, two of ours, and one look-up by id."""
 
 from typing import Final, LiteralString
 
@@ -13,17 +13,22 @@ SELECT outcome, version, id, stream_name, type, position, global_position, data,
 """
 """Appends many events and answers for each, in their order. Binary: quoting JSON in a text array costs the double."""
 
-MAY_APPEND_BATCH: Final[LiteralString] = """
-SELECT EXISTS (
-  SELECT FROM pg_catalog.pg_proc function
-    JOIN pg_catalog.pg_namespace schema ON schema.oid = function.pronamespace
-   WHERE schema.nspname = 'perdure'
-     AND function.proname = 'append_batch'
-     AND pg_catalog.oidvectortypes(function.proargtypes) = 'uuid[], text[], text[], text[], text[], bigint[]'
-     AND pg_catalog.has_schema_privilege(schema.oid, 'USAGE')
-     AND pg_catalog.has_function_privilege(function.oid, 'EXECUTE'))
+APPEND_UNDISPUTED: Final[LiteralString] = """
+SELECT perdure.append_undisputed(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[])
 """
-"""Whether `append_batch` is installed in the shape used here, for us."""
+"""Appends many events of one category and answers with their positions; NULL, and nothing done, where one cannot be."""
+
+MAY_APPEND: Final[LiteralString] = """
+SELECT function.proname::text
+  FROM pg_catalog.pg_proc function
+  JOIN pg_catalog.pg_namespace schema ON schema.oid = function.pronamespace
+ WHERE schema.nspname = 'perdure'
+   AND function.proname IN ('append_batch', 'append_undisputed')
+   AND pg_catalog.oidvectortypes(function.proargtypes) = 'uuid[], text[], text[], text[], text[], bigint[]'
+   AND pg_catalog.has_schema_privilege(schema.oid, 'USAGE')
+   AND pg_catalog.has_function_privilege(function.oid, 'EXECUTE')
+"""
+"""Which of our two functions are installed in the shape used here, for us; a release up to 0.3.0 installed only one."""
 
 READ_STREAM: Final[LiteralString] = """
 SELECT id, stream_name, type, position, global_position, data, metadata, time

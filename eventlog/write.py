@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from psycopg.types.numeric import Int8
-
+from eventlog.columns import BIGINT, TEXT, UUID, Column, pack_bigint
 from eventlog.encoding import Encoded, Row, decode, encode, same_content, same_writing
 from eventlog.log import AlreadyAppended, Appended, Entry, IdConflict, Outcome, Recorded, VersionConflict
 from eventlog.streams import StreamName
@@ -55,13 +54,17 @@ class Write:
         return self.outcome(decode(found))
 
 
-def columns(writes: list[Write]) -> tuple[list[Any], ...]:
-    """What `queries.APPEND_BATCH` takes: one list for each column."""
+def columns(writes: list[Write]) -> tuple[Column, ...]:
+    """What `queries.APPEND_UNDISPUTED` and `queries.APPEND_BATCH` take: one column for each of their parameters."""
     return (
-        [write.id for write in writes],
-        [write.stream for write in writes],
-        [write.encoded.type for write in writes],
-        [write.stored for write in writes],
-        [write.encoded.metadata for write in writes],
-        [None if write.expected_version is None else Int8(write.expected_version) for write in writes],
+        Column.of(UUID, [write.id.bytes for write in writes]),
+        Column.of(TEXT, [write.stream.encode() for write in writes]),
+        Column.of(TEXT, [write.encoded.type.encode() for write in writes]),
+        Column.of(TEXT, [write.stored.encode() for write in writes]),
+        Column.of(TEXT, [write.encoded.metadata.encode() for write in writes]),
+        Column.of(BIGINT, [_expected(write) for write in writes]),
     )
+
+
+def _expected(write: Write) -> bytes | None:
+    return None if write.expected_version is None else pack_bigint(write.expected_version)

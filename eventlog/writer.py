@@ -17,7 +17,7 @@ from eventlog.artifacts.overflow import Overflow
 from eventlog.encoding import Row
 from eventlog.log import EntryRejected, LogError, LogMisconfigured, LogUnavailable, Outcome, VersionConflict
 from eventlog.lookup import find, version
-from eventlog.queries import APPEND_BATCH, MAY_APPEND_BATCH, WRITE
+from eventlog.queries import APPEND_BATCH, APPEND_UNDISPUTED, MAY_APPEND, WRITE
 from eventlog.sqlstate import ConnectionLost, HeldUp, Refused
 from eventlog.statements import Statements
 from eventlog.write import Write, columns
@@ -33,11 +33,14 @@ class Writer:
     def __init__(self, statements: Statements, overflow: Overflow) -> None:
         self._statements = statements
         self._overflow = overflow
+        self._swift = False
+        """Whether the database has the function for batches that nothing speaks against."""
 
     async def may_append_batch(self) -> bool:
-        """Whether the database has our function and lets us use it."""
-        [(found,)] = await self._statements.patiently(lambda: self._statements.rows(MAY_APPEND_BATCH))
-        return bool(found)
+        """Whether the database has our function and lets us use it; to be asked before anything is written."""
+        found = await self._statements.patiently(lambda: self._statements.rows(MAY_APPEND))
+        self._swift = ("append_undisputed",) in found
+        return ("append_batch",) in found
 
     async def write(self, write: Write) -> Outcome:
         """One append. Raises `LogError`."""
@@ -95,16 +98,21 @@ class Writer:
 
     async def _together(self, writes: list[Write]) -> list[Answer]:
         """In one transaction, which looks for the ids first: after a lost connection it is simply repeated."""
-        rows = await self._statements.patiently(lambda: self._attempt_together(writes))
-        return [await self._read(write, row) for write, row in zip(writes, rows, strict=True)]
+        return await self._statements.patiently(lambda: self._attempt_together(writes))
 
-    async def _attempt_together(self, writes: list[Write]) -> list[TupleRow]:
+    async def _attempt_together(self, writes: list[Write]) -> list[Answer]:
+        given = columns(writes)
         try:
-            return await self._statements.rows(APPEND_BATCH, *columns(writes))
+            if self._swift:
+                [(positions,)] = await self._statements.rows(APPEND_UNDISPUTED, *given)
+                if positions:
+                    return [write.appended(position) for write, position in zip(writes, positions, strict=True)]
+            rows = await self._statements.rows(APPEND_BATCH, *given)
         except ConnectionLost:
             for write in writes:
                 write.in_doubt = True
             raise
+        return [await self._read(write, row) for write, row in zip(writes, rows, strict=True)]
 
     async def _read(self, write: Write, row: TupleRow) -> Answer:
         outcome, version_, *columns_ = row

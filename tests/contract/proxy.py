@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 Breakage = Literal["before", "during", "after"]
 """Break the connection before the database has heard of the write, while it may be at it, or after it has committed."""
 
-_WRITE = re.compile(rb"write_message|append_batch")
-_PREPARED = re.compile(rb"P.{4}([^\0]+)\0[^\0]*(?:write_message|append_batch)", re.DOTALL)
+_WRITE = re.compile(rb"write_message|append_batch|append_undisputed")
+_PREPARED = re.compile(rb"P.{4}([^\0]+)\0[^\0]*(?:write_message|append_batch|append_undisputed)", re.DOTALL)
 """A write that the database is asked to remember; what follows names it only."""
 _READY_FOR_QUERY = b"Z\0\0\0\x05I"
 
