@@ -15,6 +15,7 @@ from cli.given import Thread
 
 if TYPE_CHECKING:
     from eventlog.rows import StreamRows
+    from eventlog.streams import ThreadId
 
 PANEL = "System"
 
@@ -33,7 +34,11 @@ def register(app: typer.Typer) -> None:
         app,
         panel=PANEL,
         name="import",
-        examples=["perdure import report-42.jsonl", "perdure import report-42.jsonl && perdure show report-42"],
+        examples=[
+            "perdure import report-42.jsonl",
+            "perdure import report-42.jsonl && perdure show report-42",
+            "perdure import report-42.jsonl --run",
+        ],
     )(import_)
 
 
@@ -70,12 +75,14 @@ async def export(
 async def import_(
     run: Invocation,
     file: Annotated[str, typer.Argument(metavar="FILE", help="What was exported; - is stdin.", show_default=False)],
+    run_on: Annotated[bool, typer.Option("--run", help="Have it go on here, from where its stream ends.")] = False,
 ) -> None:
     """Put an exported thread into this log, every event under its own id. Doing it twice is doing it once.
 
     The whole file is checked before anything is written; a thread that is here with other content is left alone. The
     database writes the time of each event anew; when it first happened stands in its metadata, as `at`. What was
-    imported can be shown and checked; no workflow runs it.
+    imported can be shown and checked; no workflow runs it, unless --run begins one. Then nothing may run it any more
+    where it came from: two that do know nothing of each other.
     """
     from eventlog.rows import StreamDiffers
 
@@ -87,10 +94,18 @@ async def import_(
             raise Refused(
                 str(error), remedy=f"see what is here: perdure show {archive.thread}", kind="exists"
             ) from error
+    running = await _run_on(run, archive.thread) if run_on else False
     count = len(archive.rows)
-    answer = {"thread_id": archive.thread, "events": count, "added": added}
+    answer = {"thread_id": archive.thread, "events": count, "added": added, "running": running}
     words = f"thread {archive.thread} is here: {added} of its {count} events were added"
+    words += ("; it goes on" if running else "; it has ended") if run_on else ""
     run.output.answer(answer, lambda page: page.print(words, markup=False, soft_wrap=True))
+
+
+async def _run_on(run: Invocation, thread: "ThreadId") -> bool:
+    """Whether something runs the thread now: not where it has ended."""
+    async with run.threads() as threads:
+        return await threads.take_over(thread)
 
 
 @asynccontextmanager

@@ -88,7 +88,7 @@ async def _verdicts(
 @asynccontextmanager
 async def _verifier(settings: "Settings", *, log_only: bool) -> "AsyncIterator[Verifier]":
     """What looks threads over, with all it needs for that."""
-    from bootstrap import connect_temporal, open_log
+    from bootstrap import connect_temporal, load_extensions, open_log
     from cli.connection import places, quiet_logs
     from cli.verification.verifier import Verifier
 
@@ -96,7 +96,7 @@ async def _verifier(settings: "Settings", *, log_only: bool) -> "AsyncIterator[V
     where = await places(settings)
     client = None if log_only else await connect_temporal(settings, where.temporal, lazy=True)
     async with open_log(settings, where.database) as log, _requests(settings, where) as requests:
-        yield Verifier(log, client, settings.task_queue, requests)
+        yield Verifier(log, client, settings.task_queue, requests, load_extensions(settings).events)
 
 
 @asynccontextmanager

@@ -149,9 +149,11 @@ class Doors:
     def _require(self, request: Request) -> None:
         """Refuse what is certainly wrong, before it leaves any trace.
 
-        Whoever answers a question, rightly or not, leaves a record while there is a log to write it into. And a stop
-        may be in the log before the workflow hears of it.
+        Whoever answers a question, rightly or not, leaves a record while there is a log to write it into. A stop may be
+        in the log before the workflow hears of it. And a run that has just begun knows nothing of its session yet.
         """
+        if not self.session.started:
+            return
         is_answer = isinstance(request, Answer | Approve | Deny | RaiseBudget) and self.session.completed is None
         stopped_soon = isinstance(request, Resume | StepOnce) and self.is_telling
         problem = None if is_answer or stopped_soon else refusal(self.session, request)

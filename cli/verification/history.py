@@ -47,6 +47,8 @@ class Run:
     """In the order in which they came."""
     reason: str | None
     """Why the session ended, as the workflow returned it; None where it has returned nothing."""
+    resumed: bool = False
+    """Whether it began with a stream that was there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class History:
     runs: tuple[Run, ...]
     """Oldest first, never none."""
     whole: bool
-    """Whether the first run is among them: Temporal forgets runs that ended long ago."""
+    """Whether the first run is among them: Temporal forgets runs that ended long ago, and knows none of elsewhere."""
     status: WorkflowExecutionStatus | None
     """Of the last run."""
 
@@ -91,7 +93,7 @@ async def _go_back(client: Client, thread: ThreadId, runs: list[Run]) -> bool:
                 runs.insert(0, await _run(client, thread, runs[0].before))
         except NoSuchWorkflow:
             return False
-    return True
+    return not runs[0].resumed
 
 
 async def knows_run(client: Client, thread: ThreadId, run_id: str) -> bool:
@@ -122,6 +124,7 @@ async def _run(client: Client, thread: ThreadId, run_id: str) -> Run:
         after=last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id,
         answers=tuple(answers),
         reason=returned.get("reason") if isinstance(returned, dict) else None,
+        resumed=len(started.input.payloads) > 1,
     )
 
 

@@ -143,7 +143,10 @@ def _newest_replies(transcript: Transcript, after: int) -> Iterator[int]:
 
 def _differs(call: LLMCallRequested, now: int) -> str:
     sizes = f"{now:,} bytes now, {call.request_bytes:,} then"
-    return f"model call {call.step} would no longer be sent as it was ({sizes}): by this version, or this provider"
+    return (
+        f"model call {call.step} would no longer be sent as it was ({sizes}): by this version, or this provider, "
+        "or what it was shown has been changed"
+    )
 
 
 def _calls(events: Sequence[Recorded]) -> list[tuple[int, LLMCallRequested]]:

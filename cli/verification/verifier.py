@@ -15,17 +15,19 @@ from cli.verification.repair import END_IS_MISSING, repair
 from cli.verification.requests import Requests
 from cli.verification.verdict import Finding, Repair, Verdict
 from cli.visibility import CLOSED_OTHERWISE
+from eventlog.custom import RefusedEvent
 from eventlog.events import UnknownEvent
 from eventlog.log import EventLog, LogCorrupted, Recorded
 from eventlog.streams import AGENT, InvalidName, ThreadId, stream_of, thread_id
+from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from projections.evolution import SESSION
 from projections.fold import fold
 from projections.invariants.catalogue import breaches
 from projections.invariants.invariant import Breach
 
 NO_HISTORY = "threads of which Temporal knows no workflow: only their streams were looked at"
-PART_OF_HISTORY = "threads of whose history Temporal has forgotten the beginning"
-UNKNOWN_EVENT = "events that this version does not know"
+PART_OF_HISTORY = "threads of whose history Temporal does not have the beginning"
+UNKNOWN_EVENT = "events that neither this version knows nor any plugin that is loaded"
 NO_THREAD = "streams and workflows whose name no thread can have: they were not looked at"
 NOT_RENDERED = "threads whose requests cannot be rendered here"
 UNSOUND = "threads whose requests were not rendered, because of what was found in their streams"
@@ -67,13 +69,22 @@ class Look:
 class Verifier:
     """Looks threads over, one after another."""
 
-    def __init__(self, log: EventLog, client: Client | None, task_queue: str, requests: Requests | None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        client: Client | None,
+        task_queue: str,
+        requests: Requests | None,
+        vocabulary: Vocabulary = NO_EVENTS,
+    ) -> None:
         self._log = log
         self._client = client
         """None where only the log is to be looked at."""
         self._task_queue = task_queue
         self._requests = requests
         """None where no request can be rendered."""
+        self._vocabulary = vocabulary
+        """Whoever brings custom events says whether they can be read."""
 
     async def threads(self) -> AsyncIterator[ThreadId]:
         """Every thread there is, in the log or in Temporal, and whatever else is there under its name."""
@@ -105,7 +116,7 @@ class Verifier:
         if not readable:
             look.unchecked[UNSOUND] += 1
             return look.verdict()
-        look.unchecked[UNKNOWN_EVENT] += sum(isinstance(each.event, UnknownEvent) for each in look.events)
+        self._read_custom(look)
         sound = not look.findings
         await self._compare(look)
         if sound:
@@ -133,6 +144,17 @@ class Verifier:
             look.add(Breach("EventsAreReadable", len(look.events), str(error)))
             readable = False
         return readable
+
+    def _read_custom(self, look: Look) -> None:
+        """Have the plugins' classes read the plugins' events."""
+        for each in look.events:
+            if not isinstance(event := each.event, UnknownEvent):
+                continue
+            kind = self._vocabulary.kinds.get(event.type_name)
+            try:
+                look.unchecked[UNKNOWN_EVENT] += kind is None or kind.read(each) is None
+            except RefusedEvent as error:
+                look.add(Breach("CustomEventsAreReadable", each.position, str(error)))
 
     async def _compare(self, look: Look) -> None:
         if self._client is None or look.history is None:

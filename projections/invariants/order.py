@@ -11,10 +11,15 @@ from projections.invariants.invariant import Invariant, Moment
 class PositionsAreContiguous(Invariant):
     """Events are numbered 0, 1, 2, … without a gap."""
 
+    def __init__(self) -> None:
+        self._next = 0
+
     def breaks(self, moment: Moment) -> Iterator[str]:
-        """A number that is not the next one."""
-        if moment.recorded.position != moment.index:
-            yield f"it stands at position {moment.recorded.position}, the next one is {moment.index}"
+        """A number that is not the next one; those after it are counted on from there."""
+        position = moment.recorded.position
+        if position != self._next:
+            yield f"it stands at position {position}, the next one is {self._next}"
+        self._next = position + 1
 
 
 class BeginsOnce(Invariant):

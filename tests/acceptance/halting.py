@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 
 from temporalio import activity
 
-import bootstrap
 from client import main
+from eventlog import postgres
 from eventlog.log import Entry, Outcome, Recorded
 from eventlog.postgres import PostgresEventLog
 from eventlog.streams import AGENT, StreamName
@@ -43,6 +43,11 @@ POINTS: Mapping[str, Point] = {
     "batch-commit": Point("run_tool", "before", "ToolExecutionCompleted"),
     "terminated": Point("run_tool", "before", "ToolExecutionRequested"),
     "continue-as-new": Point("recall_session", "before", READING),
+    "set-aside": Point("call_model", "after", "LLMCallRequested"),
+    "unsettled": Point("call_model", "after", "LLMResponseReceived"),
+    "tool-set-aside": Point("run_tool", "after", "ToolExecutionRequested"),
+    "tool-settled": Point("run_tool", "before", "ToolExecutionCompleted"),
+    "standing-in": Point("call_model", "after", "ModelChanged"),
 }
 """Where threads halt whose ids begin with this word and a full stop."""
 
@@ -126,5 +131,5 @@ class HaltingLog(PostgresEventLog):
 
 if __name__ == "__main__":
     HaltingLog.halts = Halts(Path(os.environ[FOLDER]))
-    bootstrap.PostgresEventLog = HaltingLog  # type: ignore[attr-defined]
+    postgres.PostgresEventLog = HaltingLog  # type: ignore[misc]
     main()

@@ -144,7 +144,9 @@ def _says_nothing_twice(story: Story) -> None:
 def _meaning(recorded: Recorded) -> object:
     """What an event says, as far as it may be said but once."""
     match event := recorded.event:
-        case LLMCallRequested() | LLMResponseReceived():
+        case LLMCallRequested():  # a step asks for other bytes where another model stands in
+            return event.type, event.step, event.request_sha256
+        case LLMResponseReceived():
             return event.type, event.step
         case ToolExecutionRequested():
             return event.type, event.call_id

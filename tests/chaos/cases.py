@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, product
 
 VICTIMS: Mapping[str, frozenset[str]] = {
     "worker": frozenset({"worker"}),
@@ -21,7 +22,28 @@ MOMENTS = (
 )
 KINDS: Mapping[str, str] = {"read_only": "look", "idempotent": "put", "reconcilable": "book", "unsafe": "fire"}
 """The kinds of tool, and the tool of each kind that is called."""
-IN_FLIGHT = frozenset({"after-intent", "after-effect", "batch-commit"})
+ONE = ("unsafe",)
+"""Where no tool is in hand, one that may not be repeated comes next."""
+COMPANIES: Mapping[str, Mapping[str, Iterable[str]]] = {
+    "people": {"two-votes": KINDS, "expired": KINDS, "lapsed": ONE, "question": ONE},
+    "money": {"set-aside": ONE, "unsettled": ONE, "tool-set-aside": KINDS, "tool-settled": KINDS},
+    "models": {"standing-in": ONE, "probing": ONE},
+    "steering": {
+        "interrupted-model": ONE,
+        "steered-model": ONE,
+        "stepped": ONE,
+        "interrupted-tool": KINDS,
+        "steered-tool": KINDS,
+        "paused-tool": KINDS,
+    },
+}
+"""Further moments, by what they are about, and the kinds of tool with which each is played."""
+IN_FLIGHT = frozenset(
+    {
+        *("after-intent", "after-effect", "batch-commit"),
+        *("tool-set-aside", "tool-settled", "interrupted-tool", "steered-tool", "paused-tool"),
+    }
+)
 """Moments at which a call has been begun and its outcome is not known to be written."""
 
 
@@ -63,6 +85,13 @@ class Case:
         return f"{self.moment}.{self.kind}"
 
     @property
+    def company(self) -> str:
+        """With which others it can share a blow: a batch commit stops everybody else, so that it has one of its own."""
+        if self.moment == "batch-commit":
+            return self.moment
+        return next((name for name, moments in COMPANIES.items() if self.moment in moments), "crashes")
+
+    @property
     def may_lose_an_outcome(self) -> bool:
         """Whether nobody may know what became of a call that may not be repeated."""
         return self.moment in IN_FLIGHT and ("worker" in self.blow.struck or self.blow.how == "outlast")
@@ -74,13 +103,15 @@ EXTRA = (
     (Blow("worker", "stall"), "terminated"),
 )
 """The last: a worker is frozen between looking a call up and declaring its intent, and its thread is terminated."""
-CASES: Sequence[Case] = tuple(
-    Case(blow, moment, kind)
-    for blow, moment in (
-        *((Blow(victim, how), moment) for victim in VICTIMS for how in HOWS for moment in MOMENTS),
-        *EXTRA,
-    )
-    for kind in KINDS
+BLOWS: Sequence[Blow] = tuple(Blow(victim, how) for victim in VICTIMS for how in HOWS)
+CASES: Sequence[Case] = (
+    *(Case(blow, moment, kind) for blow, moment in (*product(BLOWS, MOMENTS), *EXTRA) for kind in KINDS),
+    *(
+        Case(blow, moment, kind)
+        for blow, moments in product(BLOWS, COMPANIES.values())
+        for moment, kinds in moments.items()
+        for kind in kinds
+    ),
 )
 
 
@@ -91,14 +122,14 @@ def chosen(name: str = "") -> list[Case]:
     if not found:
         raise NoSuchCase(
             f"there is no case {name!r}: write VICTIM/HOW/MOMENT/KIND, or its beginning, with {', '.join(VICTIMS)}; "
-            f"{', '.join(HOWS)}; {', '.join(MOMENTS)}; {', '.join(KINDS)}"
+            f"{', '.join(HOWS)}; {', '.join((*MOMENTS, *chain(*COMPANIES.values())))}; {', '.join(KINDS)}"
         )
     return found
 
 
 def together(cases: Iterable[Case]) -> list[list[Case]]:
-    """The cases that one blow can serve: a batch commit stops everybody else, so that it has a blow of its own."""
-    groups: dict[tuple[Blow, bool], list[Case]] = {}
+    """The cases that one blow can serve."""
+    groups: dict[tuple[Blow, str], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.blow, case.moment == "batch-commit"), []).append(case)
+        groups.setdefault((case.blow, case.company), []).append(case)
     return list(groups.values())

@@ -1,61 +1,62 @@
 """One blow of the matrix: threads are brought to their moments, the blow falls, and everything comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from stack.postgres import ADMIN
-from stack.scripted.answers import Reply
-from stack.scripted.playbook import Step
 from stack.server import Server
-from tests.acceptance.halting import POINTS
 from tests.acceptance.servers import Servers, freeze, kill, thaw
 from tests.acceptance.stage import Handle, Stage, staged
 from tests.acceptance.worker_process import WorkerProcess
 from tests.chaos.batch import hands
-from tests.chaos.cases import KINDS, Blow, Case
-
-ROUNDS = 6
-"""Calls of a thread that comes to be continued as new."""
+from tests.chaos.cases import Blow, Case
+from tests.chaos.situation import Words
+from tests.chaos.situations import situation, told
 
 
 class Scene:
     """Threads that are struck together by one blow."""
 
-    def __init__(self, stage: Stage, cases: Sequence[Case], worker: WorkerProcess, outage: float) -> None:
+    def __init__(self, stage: Stage, cases: Sequence[Case], worker: WorkerProcess, outage: float, token: str) -> None:
         self.stage = stage
         self.blow: Blow = cases[0].blow
         self.handles: dict[Case, Handle] = {}
         self._cases = cases
         self._worker = worker
-        self._outage = outage
+        self._outage = max(outage, *(situation(case).away for case in cases))
+        self._token = token
+        self._words: Mapping[Case, Words] = {}
         self._back = self._spoken = datetime.now(UTC)
 
     def since(self, case: Case) -> datetime:
         """From when on nothing but the thread itself keeps it from moving."""
-        return max(self._back, self._spoken) if case.moment in {"approval", "terminated"} else self._back
+        return max(self._back, self._spoken) if situation(case).waits else self._back
 
     async def play(self) -> None:
         """Everything up to the end of all threads."""
-        self.handles = {case: await self.stage.start(case.opening) for case in self._cases}
+        for case in self._cases:
+            self.handles[case] = await self.stage.start(case.opening, **situation(case).terms(self._token))
         await self._come_to_the_moment()
         if self.blow.struck == {"worker"} and not self._in_a_batch:
             await self._hire_another()
         async with self._poised():
+            for case in self._cases:
+                await self._say(case, situation(case).at_the_blow(case))
             await self._hit()
         if "temporal" not in self.blow.struck:
             await self._speak()
         await self._come_back()
-        await self._all_done()
 
     async def _come_to_the_moment(self) -> None:
-        """All threads are where they are to be struck: halted, or waiting for a person."""
-        await self.stage.halts.reached_by(handle.id for case, handle in self.handles.items() if case.moment in POINTS)
-        for case, handle in self.handles.items():
-            if case.moment == "approval":
-                await self.stage.until(handle.id, lambda session: session.status == "waiting")
+        """All threads are where they are to be struck, and it is known what people will say then."""
+        await asyncio.gather(*(situation(case).come(self.stage, handle, case) for case, handle in self.handles.items()))
+        self._words = {
+            case: await situation(case).afterwards(self.stage, handle, case) for case, handle in self.handles.items()
+        }
 
     @asynccontextmanager
     async def _poised(self) -> AsyncIterator[None]:
@@ -96,12 +97,11 @@ class Scene:
         self._back = datetime.now(UTC)
 
     async def _come_back(self) -> None:
-        if self.blow.how != "stall":
-            await self._back_from_death()
-        elif self._servers:
-            await self._back_from_a_stall()
-        else:
+        if self.blow.how == "stall" and not self._servers:
             await self._taken_over_while_frozen()
+            return
+        await (self._back_from_a_stall() if self.blow.how == "stall" else self._back_from_death())
+        await self._all_done()
 
     async def _back_from_death(self) -> None:
         self.stage.halts.let_go()
@@ -137,19 +137,21 @@ class Scene:
     # -- people --------------------------------------------------------------------------------
 
     async def _speak(self) -> None:
-        """What a person says meanwhile: yes to what waits, or that a thread shall end."""
-        for case, handle in self.handles.items():
-            match case.moment:
-                case "approval":
-                    await handle.signal("approve", {"call_id": f"{case.opening}-0", "approver": "ana"})
-                case "terminated":
-                    await handle.signal("terminate", {"by": "ana", "reason": "enough"})
-                case _:
-                    pass
+        """What people say after the blow."""
+        for case, words in self._words.items():
+            await self._say(case, words)
         self._spoken = datetime.now(UTC)
 
+    async def _say(self, case: Case, words: Words) -> None:
+        for word in words:
+            await self.handles[case].signal(word.signal, word.said)
+
     async def _all_done(self) -> None:
-        await asyncio.gather(*(self.stage.done(handle) for handle in self.handles.values()))
+        await asyncio.gather(*(self._done(case, handle) for case, handle in self.handles.items()))
+
+    async def _done(self, case: Case, handle: Handle) -> None:
+        await situation(case).go_on(self.stage, handle, case)
+        await self.stage.done(handle)
 
     @property
     def _servers(self) -> tuple[Server, ...]:
@@ -161,17 +163,12 @@ class Scene:
 @asynccontextmanager
 async def played(servers: Servers, folder: Path, cases: Sequence[Case], outage: float) -> AsyncIterator[Scene]:
     """The scene, at its end. `outage`: seconds for which servers are away or frozen."""
-    plays = {case.opening: _play(case) for case in cases}
+    plays = {case.opening: situation(case).play(case) for case in cases}
+    token = uuid4().hex
     async with AsyncExitStack() as exits:
         stage = await exits.enter_async_context(staged(servers, folder, plays))
         exits.callback(thaw, servers.temporal, servers.postgres)
-        scene = Scene(stage, cases, await stage.hire(halting=True), outage)
+        stage.besides.update(told(folder, token))
+        scene = Scene(stage, cases, await stage.hire(halting=True), outage, token)
         await scene.play()
         yield scene
-
-
-def _play(case: Case) -> Sequence[Step]:
-    rounds = ROUNDS if case.moment == "continue-as-new" else 1
-    hold = {"hold": "asked"} if case.moment == "approval" else {}
-    calls = (Reply.tools((KINDS[case.kind], hold, f"{case.opening}-{number}")) for number in range(rounds))
-    return [*calls, Reply.text("done")]

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.acceptance.servers import Servers
-from tests.chaos.cases import CASES, HOWS, KINDS, MOMENTS, VICTIMS, NoSuchCase, chosen, together
+from tests.chaos.cases import CASES, COMPANIES, EXTRA, HOWS, KINDS, MOMENTS, VICTIMS, NoSuchCase, chosen, together
 from tests.chaos.run import struck
+from tests.chaos.situations import SITUATIONS
 
 SEED = 1
 
@@ -15,6 +16,10 @@ SEED = 1
         ["worker/stall/after-intent", "worker/stall/terminated"],
         ["temporal/kill/continue-as-new", "temporal/kill/after-outcome", "temporal/kill/approval"],
         ["postgres/kill/batch-commit"],
+        [
+            *("all/kill/two-votes/unsafe", "all/kill/expired/unsafe", "all/kill/question", "all/kill/unsettled"),
+            *("all/kill/standing-in", "all/kill/interrupted-tool/unsafe"),
+        ],
     ],
     ids=" ".join,
 )
@@ -35,7 +40,10 @@ def test_a_case_is_named_whole_or_by_its_beginning() -> None:
 
 
 def test_no_case_is_left_out() -> None:
-    """Every victim, both hows, every moment and every kind of tool: each case is in one blow."""
+    """Every victim, both hows, every moment and every kind of tool: each case is in one blow, and has its situation."""
     together_ = [case for group in together(chosen()) for case in group]
     assert len(together_) == len(set(together_)) == len(CASES)
     assert len(VICTIMS) * len(HOWS) * len(MOMENTS) * len(KINDS) <= len(CASES)
+    further = {moment for moments in COMPANIES.values() for moment in moments}
+    assert {case.moment for case in CASES} == {*MOMENTS, *(moment for _, moment in EXTRA), *further}
+    assert further <= SITUATIONS.keys()

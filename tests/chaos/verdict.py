@@ -15,6 +15,7 @@ from tests.acceptance.invariants import STREAM, Story, broken, heard, unreplayab
 from tests.acceptance.stage import Handle, Stage
 from tests.chaos.cases import Case
 from tests.chaos.scene import Scene
+from tests.chaos.situations import situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ async def _verdict(scene: Scene, verifier: Verifier, case: Case) -> Verdict:
         *(broken(story, STREAM) if ended else broken(story)),
         *(_terminated(story, case) if ended else _right(story, case)),
         *await unreplayable(handle),
+        *await situation(case).wrong_besides(scene.stage, story),
         *await findings(verifier, handle),
     ]
     return of(str(case), story, violations, [scene.since(case)])
@@ -92,10 +94,11 @@ def _first(story: Story, kind: str) -> int:
 
 def _right(story: Story, case: Case) -> Iterator[str]:
     yield from succeeded(story)
-    most = 1 if case.kind == "unsafe" and case.may_lose_an_outcome else 0
+    most = situation(case).unknowns(case)
     if _unknowns(story) > most:
         yield f"at most {most} unknown: there are {_unknowns(story)}"
-    yield from untrue(story, failures=case.kind == "reconcilable" and case.may_lose_an_outcome)
+    yield from untrue(story, failures=situation(case).may_fail(case))
+    yield from situation(case).wrong(story, case)
 
 
 def succeeded(story: Story) -> Iterator[str]:

@@ -274,6 +274,27 @@ async def test_the_commands_move_a_thread(perdure: Perdure, world: World, elsewh
     assert (checked.code, checked.out) == (ExitCode.OK, "")
 
 
+async def test_an_imported_thread_goes_on(perdure: Perdure, world: World, tmp_path: Path) -> None:
+    """With --run it does, from where its stream ends, where nothing runs it; one that has ended is told of as such."""
+    chat, over = await world.start("talk", mode="chat"), await world.start("hello")
+    await world.done(over)
+    await world.until(chat.id, lambda session: session.turns == 1)
+    await chat.terminate(reason="it moves")
+    files = {each.id: str(tmp_path / each.id) for each in (chat, over)}
+    for thread, file in files.items():
+        await perdure("export", thread, file)
+    refused = await perdure("continue", chat.id, "more")
+    assert (refused.code, "--run" in refused.err) == (ExitCode.FAILED, True)
+    first, second = [await perdure("import", files[chat.id], "--run", "--json") for _ in range(2)]
+    assert (first.json["added"], first.json["running"], second.json["running"]) == (0, True, True)
+    answer = await perdure("continue", chat.id, "more", "--wait", "--json")
+    assert (answer.code, answer.json["answer"]) == (ExitCode.OK, "I see.")
+    checked = await perdure("verify", chat.id, "--json")
+    assert (checked.json["findings"], len(checked.json["unchecked"])) == ([], 1)
+    ended = await perdure("import", files[over.id], "--run", "--json")
+    assert (ended.code, ended.json["running"]) == (ExitCode.OK, False)
+
+
 async def test_the_commands_say_what_is_wrong(perdure: Perdure, world: World, tmp_path: Path) -> None:
     """No such thread, no such file, a damaged one and one that differs each end with their code and words."""
     assert (await perdure("export", "nobody", "--json")).code == ExitCode.NOT_FOUND

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,8 @@ from eventlog.ids import event_id
 from eventlog.log import Entry
 from eventlog.metadata import Metadata
 from eventlog.streams import ThreadId, stream_of
+from eventlog.vocabulary import Vocabulary
+from examples.custom_events import InvoicePaid
 from llm.anthropic import AnthropicModel
 from llm.clients import anthropic_client
 from projections.evolution import SESSION
@@ -76,7 +79,7 @@ def verifier_of(world: World, tools: tuple[Tool, ...] = TOOLS) -> Verifier:
     """What looks over the threads of that world."""
     model = AnthropicModel(anthropic_client(api_key="key", base_url=world.model.url))
     toolbox = Workbench([*load_tools([]), *tools], world.settings.workspace)
-    return Verifier(world.log, world.client, world.queue, Requests(model, toolbox))
+    return Verifier(world.log, world.client, world.queue, Requests(model, toolbox), Vocabulary([InvoicePaid]))
 
 
 def told(verdict: Verdict) -> list[tuple[str, int]]:
@@ -323,6 +326,24 @@ async def test_strangers_streams_stop_nothing(world: World, verifier: Verifier, 
     assert (found[ThreadId("odd")].events, found[ThreadId("odd")].unchecked[UNKNOWN_EVENT]) == (10000, 10000)
     assert told(found[ThreadId("broken")]) == [("EventsAreReadable", 0)]
     assert (found[ThreadId(handle.id)].findings, len(found)) == ((), 7)
+
+
+async def test_events_of_plugins_are_read_by_their_classes(
+    world: World, verifier: Verifier, database: Database
+) -> None:
+    """One that its class reads is checked; one that it does not read any more is found, and where."""
+    handle = await world.start("talk", mode="chat")
+    await world.until(handle.id, lambda session: session.turns == 1)
+    await happened(world, handle.id, InvoicePaid(invoice="17", amount=Decimal(39)).written())
+    verdict = await verifier.verify(ThreadId(handle.id))
+    assert (verdict.findings, verdict.unchecked) == ((), {})
+    world.handles.clear()
+    await spoil(
+        database, f"{OF} data = data - 'amount' where type = 'acme.InvoicePaid' and stream_name = %s", handle.id
+    )
+    [finding] = (await verifier.verify(ThreadId(handle.id))).findings
+    assert (finding.invariant, finding.position) == ("CustomEventsAreReadable", verdict.events - 1)
+    assert "acme.InvoicePaid" in finding.problem
 
 
 async def test_what_the_session_did_not_write_is_found(world: World, verifier: Verifier) -> None:

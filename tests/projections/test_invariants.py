@@ -295,6 +295,13 @@ def test_each_rule_notices_what_breaks_it(name: str, log: Sequence[Recorded], wo
     assert not list(breaches(log[:-1]))
 
 
+def test_a_gap_is_told_of_once() -> None:
+    """What stands behind it, however much that is, is counted on from there."""
+    log = stream(*ASKED, *(ErrorOccurred(error_type="Odd", error_message=str(number)) for number in range(5)))
+    [breach] = breaches([*log[:3], *log[4:]])
+    assert (breach.invariant, breach.position) == ("PositionsAreContiguous", 4)
+
+
 def test_a_cause_must_come_first() -> None:
     """An event cannot follow from one that is not there, or from itself; a stranger may say what it likes."""
     log = stream(*ASKED, said("and?"))

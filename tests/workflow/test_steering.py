@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 
 from eventlog.events import (
     BreakpointReached,
@@ -182,6 +184,28 @@ async def test_a_thread_stops_before_a_model_call_and_goes_past_it_once(play: Pl
     assert len(world.model.requests) == 1
     await handle.execute_update("clear_breakpoint", {"id": "before:step"})
     await handle.execute_update("resume", {})
+    assert (await world.done(handle))["status"] == "completed"
+
+
+async def test_a_run_that_has_just_begun_refuses_nothing_that_it_does_not_know(play: Play) -> None:
+    """What is asked of a run before it has read its stream, as at every beginning of one, is decided by the stream."""
+    world = await play(LOOK, [look])
+    thread = f"t-{uuid4()}"
+    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        "Agent",
+        {"message": "look", "breakpoints": [{"when": "before"}]},
+        id=thread,
+        task_queue=world.queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+    )
+    cleared = {"id": "before:step"}
+    await world.client.execute_update_with_start_workflow(
+        "clear_breakpoint", cleared, start_workflow_operation=start, result_type=dict
+    )
+    handle = await start.workflow_handle()
+    world.handles.append(handle)
+    await world.until(thread, lambda session: not session.steering.breakpoints)
+    await world.client.get_workflow_handle(thread).signal("resume", {})
     assert (await world.done(handle))["status"] == "completed"
 
 
