@@ -14,9 +14,13 @@ SELECT outcome, version, id, stream_name, type, position, global_position, data,
 """Appends many events and answers for each, in their order. Binary: quoting JSON in a text array costs the double."""
 
 APPEND_UNDISPUTED: Final[LiteralString] = """
-SELECT perdure.append_undisputed(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[])
+SELECT perdure.append_undisputed(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[]),
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float8
 """
-"""Appends many events of one category and answers with their positions; NULL, and nothing done, where one cannot be."""
+"""Appends many events of one category and answers with their positions; NULL, and nothing done, where one cannot be.
+
+Also how many seconds that took, without the commit.
+"""
 
 MAY_APPEND: Final[LiteralString] = """
 SELECT function.proname::text

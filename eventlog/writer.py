@@ -8,6 +8,8 @@ Of many, none fails for another's sake, and all keep their order: where the data
 again for each half, down to the one that is refused.
 """
 
+import time
+from math import inf
 from typing import TypeAlias
 
 import structlog
@@ -35,6 +37,10 @@ class Writer:
         self._overflow = overflow
         self._swift = False
         """Whether the database has the function for batches that nothing speaks against."""
+        self.commit = inf
+        """Seconds that the last transaction of many took besides its writing: the commit, and the way there and back.
+
+        Infinite as long as it is not known."""
 
     async def may_append_batch(self) -> bool:
         """Whether the database has our function and lets us use it; to be asked before anything is written."""
@@ -104,8 +110,10 @@ class Writer:
         given = columns(writes)
         try:
             if self._swift:
-                [(positions,)] = await self._statements.rows(APPEND_UNDISPUTED, *given)
+                begin = time.monotonic()
+                [(positions, writing)] = await self._statements.rows(APPEND_UNDISPUTED, *given)
                 if positions:
+                    self.commit = time.monotonic() - begin - writing
                     return [write.appended(position) for write, position in zip(writes, positions, strict=True)]
             rows = await self._statements.rows(APPEND_BATCH, *given)
         except ConnectionLost:

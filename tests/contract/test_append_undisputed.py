@@ -29,7 +29,8 @@ async def append(connection: AsyncConnection[TupleRow], *batch: Given) -> list[i
         [given.expected_version for given in batch],
     )
     cursor = await connection.execute(APPEND_UNDISPUTED, columns)
-    [(positions,)] = await cursor.fetchall()
+    [(positions, seconds)] = await cursor.fetchall()
+    assert seconds >= 0
     return positions  # type: ignore[no-any-return]
 
 
