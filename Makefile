@@ -41,7 +41,7 @@ fix: $(READY) ## Repair and format what can be repaired by a program
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Measure what this costs beside the plainest way of doing the same, here and now; takes minutes
-	@for each in append budgets read policy snapshots turn throughput history conversation waiting; do \
+	@for each in append budgets read requests policy snapshots turn throughput history conversation waiting; do \
 		$(BIN)/python -m bench.$$each && echo || exit 1; done
 
 chaos: $(READY) ## Kill and freeze everything at every moment, then at random (SEED= KILLS= THREADS= CASE= REPORT=)

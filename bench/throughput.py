@@ -15,7 +15,7 @@ from eventlog.ids import new_thread_id
 
 THREADS = 100
 TURNS = 3
-ROUNDS = 3
+ROUNDS = 5
 """After one for warmth."""
 SIZE = 1000
 GOAL = 0.85

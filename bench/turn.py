@@ -18,7 +18,7 @@ from bench.system import System, events_of, measured_system
 from eventlog.ids import new_thread_id
 
 TURNS = 40
-ROUNDS = 7
+ROUNDS = 13
 """After one for warmth."""
 SIZE = 1000
 """Characters of a reply; its tool's result has as many."""
