@@ -59,11 +59,13 @@ async def replay(
     a thread can be attached to a report of a bug.
     """
     tempo = _tempo(speed, longest, fast=fast)
+    if end is not None and end < start:
+        raise BadUsage(f"--to {end} lies before --from {start}")
     if step and run.output.json:
         raise BadUsage("--step is for people, --json is not", remedy="leave one of them out")
     thread, events = await _events(run, source, end)
-    if start >= len(events):
-        raise NotFound(f"thread {thread} has no position {start}", remedy=f"its last one is {len(events) - 1}")
+    if (wanted := max(start, end or 0)) >= len(events):
+        raise NotFound(f"thread {thread} has no position {wanted}", remedy=f"its last one is {len(events) - 1}")
     if step:
         from cli.player import Steps
 

@@ -224,6 +224,8 @@ class Threads:
         await reading.catch_up(at)
         if not reading.session.started:
             await self._require_workflow(thread)
+        elif at is not None and at > reading.session.position:
+            raise _beyond(thread, at, reading.session.position)
         return reading
 
     async def session(self, thread: ThreadId, at: int | None = None) -> Session:
@@ -287,6 +289,8 @@ class Threads:
     async def events(self, thread: ThreadId, at: int | None = None) -> AsyncGenerator[Recorded]:
         """Everything that happened, in order, up to and including position `at`."""
         await self.read(thread, 0)
+        if at is not None and at > (last := await self._log.version(stream_of(thread))) >= 0:
+            raise _beyond(thread, at, last)
         async for recorded in self._log.read(stream_of(thread), 0, at):
             yield recorded
 
@@ -379,6 +383,10 @@ def _refused(error: WorkflowUpdateFailedError) -> Refused:
 
 def _ended(thread: ThreadId, reason: str) -> Refused:
     return Refused(f"thread {thread} has ended ({reason})", remedy=f"see it: perdure show {thread}", kind="ended")
+
+
+def _beyond(thread: ThreadId, at: int, last: int) -> NotFound:
+    return NotFound(f"thread {thread} has no position {at}", remedy=f"its last one, as yet, is {last}")
 
 
 def _unknown(thread: ThreadId) -> NotFound:

@@ -70,6 +70,10 @@ async def test_what_is_shown_of_a_thread(perdure: Perdure) -> None:
     early = await perdure("show", thread, "--at", "1", "--json")
     assert (early.json["position"], early.json["status"], early.json["answer"]) == (1, "running", None)
     assert [row["kind"] for row in early.json["timeline"]] == ["SessionStarted", "UserMessageAdded"]
+    for options in (["show", thread], ["show", thread, "--events"], ["view", "session", thread]):
+        beyond = await perdure(*options, "--at", "5")
+        assert (beyond.code, beyond.out) == (ExitCode.NOT_FOUND, "")
+        assert "its last one, as yet, is 4" in beyond.err
     events = await perdure("show", thread, "--events")
     assert [json.loads(line)["position"] for line in events.out.splitlines()] == list(range(5))
     all_at_once = await perdure("show", thread, "--events", "--json")

@@ -128,6 +128,8 @@ async def test_event_by_event_forward_and_back(alone: Perdure, file: Path) -> No
         (["--speed", "0"], "is no speed"),
         (["--longest", "soon"], "is no duration"),
         (["--from", "6"], "has no position 6"),
+        (["--to", "6"], "has no position 6"),
+        (["--from", "3", "--to", "2"], "lies before"),
         (["--step", "--json"], "--step is for people"),
     ],
 )
