@@ -22,6 +22,7 @@ from stack.temporal import TemporalServer, create_search_attributes
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Who runs the tests in the background of a shell ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the tests ends their servers too
 
 TEMPLATE = "message_store_template"
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB"}
