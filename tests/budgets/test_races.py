@@ -118,16 +118,20 @@ from eventlog.postgres import PostgresEventLog
 async def main(url, number):
     claims = [Claim(Account("day", "acme", None, "2026-11-21", "cost"), Decimal("0.01"), Decimal(1))]
     async with PostgresEventLog.connect(url) as log:
-        book = PostgresBook(log.statements)
+        book, all_are_here = PostgresBook(log.statements), asyncio.Event()
+        async def begin():
+            await asyncio.to_thread(sys.stdin.readline)
+            all_are_here.set()
         async def spend(thread):
             while True:
                 step = Hold(uuid.uuid4(), thread, "1")
                 if (await book.reserve(step, claims))[0].refused:
                     return
                 print("held", flush=True)
+                await all_are_here.wait()
                 await asyncio.sleep(0.002)
                 await book.settle(step.id, {"cost": Decimal("0.005")}, "1")
-        await asyncio.gather(*(spend(f"p{number}-{n}") for n in range(8)))
+        await asyncio.gather(begin(), *(spend(f"p{number}-{n}") for n in range(8)))
 
 asyncio.run(main(sys.argv[1], sys.argv[2]))
 """
@@ -140,7 +144,9 @@ async def test_processes_that_are_killed_leave_the_accounts_right(
     book = books[0]
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", SPENDER, database.url, str(number), stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", SPENDER, database.url, str(number)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         for number in range(2)
     ]
@@ -149,6 +155,9 @@ async def test_processes_that_are_killed_leave_the_accounts_right(
             for process in processes:
                 assert process.stdout is not None
                 assert await process.stdout.readline() == b"held\n"
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write(b"all are here\n")
             processes[0].send_signal(signal.SIGKILL)
             await processes[0].wait()
             assert await processes[1].wait() == 0
