@@ -2,30 +2,47 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from cli.errors import DatabaseUnreachable
 from cli.following import INTERVAL, PATIENCE
 from cli.story import Headline
+from eventlog.encoding import decode
 from eventlog.events import SessionCompleted, UnknownEvent
-from eventlog.log import EventLog, LogUnavailable, Recorded
+from eventlog.feed import Feed
+from eventlog.log import PAGE, LogCorrupted, LogUnavailable, Recorded
 from eventlog.streams import AGENT, StreamName
 from projections.timeline import TIMELINE, Line, Timeline
 
 
-async def everything(log: EventLog, after: int) -> AsyncGenerator[Recorded]:
-    """What stands in the log after this global position, then what comes, without end."""
+async def everything(feed: Feed, after: int, unreadable: Callable[[str], None]) -> AsyncGenerator[Recorded]:
+    """What stands in the log after this global position, then what comes, without end.
+
+    An event that cannot be read is told of, and the next one comes: whoever looks on must not stop at it for ever.
+    """
     away_since: float | None = None
     while True:
         try:
-            async for recorded in log.read_category(AGENT, after + 1):
-                after, away_since = recorded.global_position, None
-                yield recorded
+            rows = await feed.whole(await feed.rows(AGENT, after + 1, PAGE))
+            away_since = None
         except LogUnavailable as error:
             away_since = away_since or time.monotonic()
             if time.monotonic() - away_since > PATIENCE:
                 raise DatabaseUnreachable(f"the log has been away for {PATIENCE:.0f} seconds: {error}") from error
-        await asyncio.sleep(INTERVAL)
+            rows = []
+        for row in rows:
+            after = row.global_position
+            try:
+                yield decode(row)
+            except LogCorrupted as problem:
+                unreadable(str(problem))
+        if len(rows) < PAGE:
+            await asyncio.sleep(INTERVAL)
+
+
+def thread_of(stream: StreamName) -> str:
+    """Whose stream it is, also where it was named by somebody who knows no rules."""
+    return stream.partition("-")[2] or stream
 
 
 class Tellers:

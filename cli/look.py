@@ -201,18 +201,19 @@ async def _watch_all(run: Invocation, wanted: Collection[str], after: int | None
     from bootstrap import open_log
     from cli.answers import event_json
     from cli.connection import places, quiet_logs
-    from cli.everything import Tellers, everything
+    from cli.everything import Tellers, everything, thread_of
     from cli.headlines import Headlines
-    from cli.pages import happening_row
-    from eventlog.streams import AGENT, parse_stream_name
+    from cli.pages import happening_row, plain
+    from eventlog.streams import AGENT
 
     quiet_logs()
     page, tellers = run.output.page, Tellers(Headlines(run.settings))
+    unreadable = functools.partial(plain, run.output.notes)  # scripts must not miss it either
     async with open_log(run.settings, (await places(run.settings)).database) as log:
         start = await log.feed.newest(AGENT) if after is None else after
-        async with aclosing(everything(log, start)) as happenings:
+        async with aclosing(everything(log.feed, start, unreadable)) as happenings:
             async for recorded in happenings:
-                thread, line = parse_stream_name(recorded.stream).thread, tellers.tell(recorded)
+                thread, line = thread_of(recorded.stream), tellers.tell(recorded)
                 if wanted and line.kind not in wanted:
                     continue
                 if run.output.json:

@@ -109,26 +109,28 @@ def _many(number: int, what: str) -> str:
 
 def timeline_row(line: Line) -> Text:
     """One event as one line."""
-    style = "red" if line.kind in _LOUD else "yellow" if line.kind in _ASKING else ""
     took = f"  {line.duration_ms / 1000:.1f} s" if line.duration_ms is not None else ""
     return Text.assemble(
         (f"{line.position:>4} ", "dim"),
         (f"{_since(line.since_start):>9}  ", "dim"),
         (f"{one_line(line.actor, 16):<16} ", "bold"),
-        (visible(line.text), style),
+        (visible(line.text), _style(line)),
         (took, "dim"),
     )
 
 
 def happening_row(thread: str, line: Line) -> Text:
     """One event of many threads as one line."""
-    style = "red" if line.kind in _LOUD else "yellow" if line.kind in _ASKING else ""
     return Text.assemble(
         (f"{line.time.astimezone():%H:%M:%S}  ", "dim"),
         (f"{one_line(thread, 36):<24}  ", "cyan"),
         (f"{one_line(line.actor, 16):<16} ", "bold"),
-        (visible(line.text), style),
+        (visible(line.text), _style(line)),
     )
+
+
+def _style(line: Line) -> str:
+    return "red" if line.kind in _LOUD else "yellow" if line.kind in _ASKING else ""
 
 
 def _since(time: timedelta) -> str:

@@ -115,6 +115,24 @@ async def test_all_threads_are_watched_at_once(perdure: Perdure) -> None:
     assert told[0]["global_position"] < told[1]["global_position"]
 
 
+async def test_what_others_wrote_stops_nobody_who_looks_on(perdure: Perdure, database: Database) -> None:
+    """A stream with a strange name is told as it is; an event that cannot be read is told of, and the next one comes."""
+    rows = [("agent:v1-no name", "Noted", "{}"), ("agent:v1-t", "SessionPaused", '{"x": 1}')]
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin:
+        await admin.execute("set search_path = message_store")
+        for stream, type_, data in (*rows, ("agent:v1-t", "SessionPaused", '{"by": "bo"}')):
+            query = "select write_message(%s::varchar, %s::varchar, %s::varchar, %s::jsonb)"
+            await admin.execute(query, (str(uuid4()), stream, type_, data))
+    watching = await perdure.spawn("watch", "--after", "0", "--json")
+    assert watching.stdout is not None
+    told = [json.loads(await watching.stdout.readline()) for _ in range(2)]
+    watching.send_signal(signal.SIGINT)
+    done = await ended(watching)
+    assert [(each["thread_id"], each["type"]) for each in told] == [("no name", "Noted"), ("t", "SessionPaused")]
+    assert (told[1]["data"]["by"], told[1]["position"]) == ("bo", 1)
+    assert "SessionPaused at position 0 of agent:v1-t does not validate" in done.err
+
+
 async def test_a_thread_is_watched_for_some_events(perdure: Perdure) -> None:
     """Only the types that are wanted, and at the end where it stands; one that does not exist is named."""
     thread = (await perdure("start", "hello", "--wait", "--json")).json["thread_id"]
