@@ -116,7 +116,7 @@ async def test_all_threads_are_watched_at_once(perdure: Perdure) -> None:
 
 
 async def test_what_others_wrote_stops_nobody_who_looks_on(perdure: Perdure, database: Database) -> None:
-    """A stream with a strange name is told as it is; an event that cannot be read is told of, and the next one comes."""
+    """A stream with a strange name is told as it is; an event that cannot be read is told of, and the next comes."""
     rows = [("agent:v1-no name", "Noted", "{}"), ("agent:v1-t", "SessionPaused", '{"x": 1}')]
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin:
         await admin.execute("set search_path = message_store")
