@@ -171,7 +171,7 @@ async def open_notices(settings: Settings, log: PostgresEventLog, vault: Vault) 
     """People are told, for the block's duration, where there are any to be told."""
     from eventlog.consumer import Follower, following
     from notices.desk import serving
-    from telemetry import get_logger
+    from telemetry.lines import get_logger
 
     async with open_office(settings, log, vault) as office:
         if not (settings.consumers and office.addressees.targets):
@@ -232,7 +232,7 @@ async def open_admission(settings: Settings, log: PostgresEventLog) -> Admission
     """
     from activities.admission import Admission
     from resilience.limits import read_limits
-    from telemetry import get_logger
+    from telemetry.lines import get_logger
 
     limits, store = read_limits(settings.rate_limits), await open_store(log)
     if store is not None:
@@ -306,7 +306,7 @@ def _fetching(settings: Settings) -> list[Tool]:
 @asynccontextmanager
 async def open_tools(settings: Settings, vault: Vault | None = None) -> AsyncIterator[Workbench]:
     """The same, and the tools of MCP servers, which are connected to for the block's duration."""
-    from telemetry import get_logger
+    from telemetry.lines import get_logger
 
     own, logger = lay_out_tools(settings, vault), get_logger(__name__)
     async with open_mcp(settings) as servers:

@@ -49,7 +49,9 @@ from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from llm.model import Model
 from policy.files import Policies
 from settings import Settings
-from telemetry import Telemetry, configure_tracing, get_logger, striking, temporal_runtime
+from telemetry.interceptor import Telemetry
+from telemetry.lines import get_logger, striking, temporal_runtime
+from telemetry.spans import configure_tracing
 from tools.workbench import Workbench
 from workflows.agent import AgentWorkflow
 from workflows.face import PENDING, STATUS, TENANT

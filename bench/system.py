@@ -26,7 +26,8 @@ from llm.messages import ModelTerms
 from settings import Settings
 from stack.ports import free_port
 from stack.temporal import TemporalServer
-from telemetry import Telemetry, configure_logging
+from telemetry.interceptor import Telemetry
+from telemetry.lines import configure_logging
 from tools.tool import tool
 from tools.workbench import Workbench
 

@@ -80,7 +80,8 @@ def _traced(settings: Settings) -> Iterator[Sequence["Interceptor"]]:
     if settings.traces == "none":
         yield []
         return
-    from telemetry import Telemetry, configure_tracing
+    from telemetry.interceptor import Telemetry
+    from telemetry.spans import configure_tracing
 
     provider = configure_tracing(settings)
     try:

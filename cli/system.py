@@ -27,7 +27,7 @@ from stack.addresses import Addresses, Options
 from stack.checks import Check, checks
 from stack.stack import down, running
 from stack.stack import up as bring_up
-from telemetry import configure_logging
+from telemetry.lines import configure_logging
 from tools.errors import InvalidServers
 
 _MCP = "Its tools are away until it can be reached: correct it, or the file that PERDURE_MCP names."

@@ -14,7 +14,7 @@ from temporalio import activity, workflow
 from temporalio.testing import ActivityEnvironment
 
 from settings import Settings
-from telemetry import TALKATIVE, Redactor, bind, configure_logging, get_logger, striking
+from telemetry.lines import TALKATIVE, Redactor, bind, configure_logging, get_logger, striking
 
 KEY = "sk-ant-api03-AbC_dEf-123"
 

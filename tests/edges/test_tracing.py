@@ -34,7 +34,9 @@ from activities.steps import Learned, ModelStep
 from eventlog.events import SessionCompleted
 from eventlog.marks import Mark
 from settings import Settings
-from telemetry import Telemetry, _add_trace, configure_tracing, root_of, tracer_provider
+from telemetry.interceptor import Telemetry
+from telemetry.lines import _add_trace
+from telemetry.spans import configure_tracing, root_of, tracer_provider
 from tests.packaging.checkout import ROOT
 
 QUEUE = "tracing"
@@ -238,7 +240,7 @@ def _collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
 PROGRAM = """
 from opentelemetry import trace
 from settings import Settings
-from telemetry import configure_tracing
+from telemetry.spans import configure_tracing
 
 provider = configure_tracing(Settings.load())
 with trace.get_tracer("test").start_as_current_span("a span"):

@@ -4,7 +4,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from settings import Settings
-from telemetry import tracer_provider
+from telemetry.spans import tracer_provider
 
 
 def test_the_sdks_spans_are_dropped() -> None:
