@@ -98,7 +98,7 @@ async def plain_writers(url: str, count: int) -> AsyncIterator[list[Append]]:
 
 
 def _plain(connection: AsyncConnection) -> Append:
-    texts = _texts()
+    texts = made_texts()
 
     async def append(stream: StreamName, entry: Entry, version: int) -> Outcome:
         cursor = await connection.execute(WRITE, (str(entry.id), stream, *texts, version))
@@ -108,8 +108,8 @@ def _plain(connection: AsyncConnection) -> Append:
     return append
 
 
-def _texts() -> tuple[str, str, str]:
-    """Type, data and metadata, as every event here has them."""
+def made_texts() -> tuple[str, str, str]:
+    """Type, data and metadata, as every event here has them: made beforehand."""
     _, _, type_, data, metadata, _ = Write(
         stream_of(new_thread_id()), Entry(UUID(int=0), EVENT, METADATA), None
     ).parameters
@@ -169,7 +169,7 @@ def _medians(runs: list[Run]) -> Run:
 async def copy(url: str) -> float:
     """Rows a second into the same table with all its indexes by COPY: nothing that keeps the table can be faster."""
     stream, thread = stream_of(new_thread_id()), new_thread_id()
-    texts = _texts()
+    texts = made_texts()
     ids = [event_id(thread, time.time_ns() // 1_000_000, str(number)) for number in range(COPIED)]
     async with await AsyncConnection.connect(connection_info(url, PoolTerms()), autocommit=True) as connection:
         begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The baseline: workflows of activities that do nothing, as plain as Temporal allows."""
+"""The baseline: workflows of activities that do nothing, as plain as Temporal allows; and those of the floor."""
 
 import asyncio
 from datetime import timedelta
@@ -41,3 +41,18 @@ class BareWait:
         for number in range(activities):
             await workflow.execute_activity(act if number % 2 else ask, number, start_to_close_timeout=AT_MOST)
         await asyncio.Event().wait()
+
+
+@workflow.defn
+class Noted:
+    """The same, of activities that write down what they do: see `bench/floor.py`."""
+
+    @workflow.run
+    async def run(self, activities: int, quick: bool) -> None:
+        """Have them done; where it is to be quick, what stands for a tool call is a local activity."""
+        for number in range(activities):
+            if number % 2 and quick:
+                await workflow.execute_local_activity("act_noted", number, start_to_close_timeout=AT_MOST)
+            else:
+                name = "act_noted" if number % 2 else "ask_noted"
+                await workflow.execute_activity(name, number, start_to_close_timeout=AT_MOST)

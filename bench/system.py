@@ -16,8 +16,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 import worker as composition
-from bench.bare import Bare, BareWait, act, ask
+from bench.bare import Bare, BareWait, Noted, act, ask
 from bench.database import measured_database
+from bench.floor import Floor
 from bench.model import InstantModel, Plan
 from bootstrap import Defaults, connect_temporal
 from eventlog.postgres import PostgresEventLog
@@ -83,6 +84,11 @@ class System:
         """Start the baseline."""
         return await self.client.start_workflow(Bare.run, activities, id=name, task_queue=self.bare_queue)
 
+    async def start_floor(self, name: str, activities: int, *, quick: bool) -> WorkflowHandle[Any, Any]:
+        """Start the floor of a thread with as many activities."""
+        given = [activities, quick]
+        return await self.client.start_workflow(Noted.run, args=given, id=name, task_queue=self.bare_queue)
+
     async def finish(self, handle: WorkflowHandle[Any, Any], events: int) -> None:
         """Wait for a thread's good end, and see that all its events are there. Raises `AssertionError`."""
         outcome = await handle.result()
@@ -141,7 +147,8 @@ async def system(address: str, database: str, folder: Path) -> AsyncIterator[Sys
         log = await exits.enter_async_context(PostgresEventLog.connect(database))
         await exits.enter_async_context(await _worker(settings, address, log))
         plain = await Client.connect(address)
-        bare = await exits.enter_async_context(_bare_worker(plain, settings))
+        floor = await exits.enter_async_context(Floor.on(database))
+        bare = await exits.enter_async_context(_bare_worker(plain, settings, floor))
         yield System(plain, log, settings.task_queue, bare.task_queue)
 
 
@@ -152,12 +159,12 @@ async def _worker(settings: Settings, address: str, log: PostgresEventLog) -> Wo
     return composition.build(client, settings, log=log, model=InstantModel(), toolbox=toolbox, defaults=defaults)
 
 
-def _bare_worker(client: Client, settings: Settings) -> Worker:
+def _bare_worker(client: Client, settings: Settings, floor: Floor) -> Worker:
     return Worker(
         client,
         task_queue=f"{settings.task_queue}-bare",
-        workflows=[Bare, BareWait],
-        activities=[ask, act],
+        workflows=[Bare, BareWait, Noted],
+        activities=[ask, act, floor.ask_noted, floor.act_noted],
         max_concurrent_activities=settings.max_concurrent_activities,
         sticky_queue_schedule_to_start_timeout=composition.STICKY,
         max_workflow_task_external_storage_concurrency=composition.ONE_BY_ONE,

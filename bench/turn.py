@@ -1,7 +1,8 @@
 """How long a turn takes, over two bare Temporal activities: the model in the same process, answering at once.
 
-`python -m bench.turn` runs it in about a minute. A turn is the time from one model call to the next by the server's
-own clock, so that neither a thread's beginning nor its end is in it. All ways run on the same servers, in turns.
+`python -m bench.turn` runs it in about two minutes, and with it the floor: the same commits in the shortest way there
+is. A turn is the time from one model call to the next by the server's own clock, so that neither a thread's beginning
+nor its end is in it. All ways run on the same servers, in turns.
 """
 
 import asyncio
@@ -22,8 +23,10 @@ ROUNDS = 13
 """After one for warmth."""
 SIZE = 1000
 """Characters of a reply; its tool's result has as many."""
-MODEL_CALLS = {"ask", "call_model"}
+MODEL_CALLS = {"ask", "ask_noted", "call_model"}
 BARE, REGULAR, QUICK = "two bare activities", "a turn with a tool", "a turn with a quick tool"
+FLOOR = {REGULAR: "its floor", QUICK: "the quick one's floor"}
+"""The same commits by activities that do nothing else: see `bench/floor.py`."""
 GOALS = {REGULAR: 1.25, QUICK: 0.75}
 
 Way: TypeAlias = Callable[[], Awaitable[float]]
@@ -40,7 +43,7 @@ class Result:
 
 
 def ways(system: System, turns: int) -> dict[str, Way]:
-    """Two bare activities, and turns with either kind of tool."""
+    """Two bare activities, and turns with either kind of tool, each with its floor."""
 
     async def bare() -> float:
         handle = await system.start_bare(f"bare-{new_thread_id()}", 2 * turns + 1)
@@ -55,7 +58,21 @@ def ways(system: System, turns: int) -> dict[str, Way]:
 
         return run
 
-    return {BARE: bare, REGULAR: thread("look_up"), QUICK: thread("glance")}
+    def floor(*, quick: bool) -> Way:
+        async def run() -> float:
+            handle = await system.start_floor(new_thread_id(), 2 * turns + 1, quick=quick)
+            await handle.result()
+            return await seconds_a_turn(handle)
+
+        return run
+
+    return {
+        BARE: bare,
+        REGULAR: thread("look_up"),
+        FLOOR[REGULAR]: floor(quick=False),
+        QUICK: thread("glance"),
+        FLOOR[QUICK]: floor(quick=True),
+    }
 
 
 async def seconds_a_turn(handle: WorkflowHandle[Any, Any]) -> float:
@@ -74,7 +91,7 @@ async def compare(system: System, turns: int, rounds: int) -> list[Result]:
     measured = [{name: await way() for name, way in ways(system, turns).items()} for _ in range(rounds + 1)][1:]
     return [
         Result(name, [each[name] for each in measured], [each[name] / each[BARE] for each in measured])
-        for name in (BARE, REGULAR, QUICK)
+        for name in measured[0]
     ]
 
 
