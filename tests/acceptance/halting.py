@@ -48,6 +48,7 @@ POINTS: Mapping[str, Point] = {
     "tool-set-aside": Point("run_tool", "after", "ToolExecutionRequested"),
     "tool-settled": Point("run_tool", "before", "ToolExecutionCompleted"),
     "standing-in": Point("call_model", "after", "ModelChanged"),
+    "answering": Point("tell", "before", "ApprovalGranted"),
 }
 """Where threads halt whose ids begin with this word and a full stop."""
 

@@ -86,11 +86,15 @@ class Stage:
 
     async def hire(self, *, halting: bool = False) -> WorkerProcess:
         """One more worker; where it is `halting`, threads halt in it at the points that their ids name."""
+        return await (await self.engage(halting=halting)).ready()
+
+    async def engage(self, *, halting: bool = False) -> WorkerProcess:
+        """The same, but it may not have started yet."""
         log = self.folder / f"worker-{next(self._numbers)}.log"
         module, noted = ("tests.acceptance.halting", {FOLDER: str(self.folder)}) if halting else ("client", {})
         worker = await WorkerProcess.start({**self.settings(), **noted}, self.folder, log, module)
         self.workers.append(worker)
-        return await worker.ready()
+        return worker
 
     async def start(self, message: str, **terms: Any) -> Handle:
         """Start a thread, as any Temporal client would: with plain JSON."""
@@ -137,7 +141,7 @@ class Stage:
 
     async def done(self, handle: Handle) -> dict[str, Any]:
         """The thread's outcome, when it has ended; a server that is away is waited for."""
-        async with asyncio.timeout(2 * PATIENCE):
+        async with asyncio.timeout(3 * PATIENCE):  # a frozen worker takes several attempts with it
             while True:
                 try:
                     outcome: dict[str, Any] = await handle.result()

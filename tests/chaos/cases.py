@@ -11,6 +11,8 @@ VICTIMS: Mapping[str, frozenset[str]] = {
     "all": frozenset({"worker", "temporal", "postgres"}),
 }
 HOWS = ("kill", "stall")
+FURTHER_HOWS: Mapping[str, tuple[str, ...]] = {"worker": ("nap", "again", "stop"), "postgres": ("refuse", "crowd")}
+"""What can be done to one victim alone."""
 MOMENTS = (
     "before-intent",
     "after-intent",
@@ -25,7 +27,7 @@ KINDS: Mapping[str, str] = {"read_only": "look", "idempotent": "put", "reconcila
 ONE = ("unsafe",)
 """Where no tool is in hand, one that may not be repeated comes next."""
 COMPANIES: Mapping[str, Mapping[str, Iterable[str]]] = {
-    "people": {"two-votes": KINDS, "expired": KINDS, "lapsed": ONE, "question": ONE},
+    "people": {"two-votes": KINDS, "expired": KINDS, "lapsed": ONE, "question": ONE, "answering": ONE},
     "money": {"set-aside": ONE, "unsettled": ONE, "tool-set-aside": KINDS, "tool-settled": KINDS},
     "models": {"standing-in": ONE, "probing": ONE},
     "steering": {
@@ -57,7 +59,8 @@ class Blow:
 
     victim: str
     how: str
-    """`kill`, `stall`, or `outlast`: killed and away for longer than the heartbeats of a call may be missing."""
+    """`kill`, `stall`, one of the further ones, or `outlast`: killed, and away for longer than the heartbeats of a call
+    may be missing."""
 
     def __str__(self) -> str:
         return f"{self.victim}/{self.how}"
@@ -66,6 +69,16 @@ class Blow:
     def struck(self) -> frozenset[str]:
         """Which of worker, temporal and postgres."""
         return VICTIMS[self.victim]
+
+    @property
+    def kills(self) -> int:
+        """How many processes it kills."""
+        return {"kill": len(self.struck), "outlast": len(self.struck), "again": 3}.get(self.how, 0)
+
+    @property
+    def stalls(self) -> int:
+        """How many it freezes."""
+        return len(self.struck) if self.how in {"stall", "nap"} else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,12 @@ class Case:
 
     @property
     def may_lose_an_outcome(self) -> bool:
-        """Whether nobody may know what became of a call that may not be repeated."""
+        """Whether nobody may know what became of a call that may not be repeated.
+
+        A worker that is only told to stop knows it; the second that is killed may die in a call at any moment.
+        """
+        if self.blow.how in {"again", "stop"}:
+            return self.blow.how == "again"
         return self.moment in IN_FLIGHT and ("worker" in self.blow.struck or self.blow.how == "outlast")
 
 
@@ -103,7 +121,7 @@ EXTRA = (
     (Blow("worker", "stall"), "terminated"),
 )
 """The last: a worker is frozen between looking a call up and declaring its intent, and its thread is terminated."""
-BLOWS: Sequence[Blow] = tuple(Blow(victim, how) for victim in VICTIMS for how in HOWS)
+BLOWS: Sequence[Blow] = tuple(Blow(victim, how) for victim in VICTIMS for how in (*HOWS, *FURTHER_HOWS.get(victim, ())))
 CASES: Sequence[Case] = (
     *(Case(blow, moment, kind) for blow, moment in (*product(BLOWS, MOMENTS), *EXTRA) for kind in KINDS),
     *(
@@ -122,7 +140,8 @@ def chosen(name: str = "") -> list[Case]:
     if not found:
         raise NoSuchCase(
             f"there is no case {name!r}: write VICTIM/HOW/MOMENT/KIND, or its beginning, with {', '.join(VICTIMS)}; "
-            f"{', '.join(HOWS)}; {', '.join((*MOMENTS, *chain(*COMPANIES.values())))}; {', '.join(KINDS)}"
+            f"{', '.join((*HOWS, *chain(*FURTHER_HOWS.values())))}; "
+            f"{', '.join((*MOMENTS, *chain(*COMPANIES.values())))}; {', '.join(KINDS)}"
         )
     return found
 

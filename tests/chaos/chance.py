@@ -5,7 +5,7 @@ The seed plays the same conversations and the same blows again; what they meet i
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from cli.verification.verifier import Verifier
 from eventlog.log import LogUnavailable
+from stack.postgres import ADMIN
 from stack.scripted.answers import Answer, Broken, Fault, Reply, ToolUse
 from stack.scripted.playbook import Step
 from stack.server import Server
@@ -22,6 +23,7 @@ from tests.acceptance.invariants import broken, heard, unreplayable
 from tests.acceptance.servers import Servers, freeze, kill, thaw
 from tests.acceptance.stage import Handle, Stage, opening_of, staged
 from tests.acceptance.worker_process import DidNotStart, WorkerProcess
+from tests.chaos.database import crowd, make_room, refuse, take_again
 from tests.chaos.verdict import Verdict, findings, of, succeeded, untrue, verifying
 
 WORKERS = 2
@@ -31,7 +33,12 @@ LONGEST_STALL = 12.0
 """Seconds for which a worker is frozen: after eight it is taken for dead."""
 TOOLS = ("look", "glance", "put", "fire", "book", "launch")
 VICTIMS = ("worker", "worker", "postgres", "temporal", "both")
-HOWS = ("kill", "kill", "stall")
+HOWS: Mapping[str, Sequence[str]] = {
+    "worker": ("kill", "kill", "stall", "stop"),
+    "postgres": ("kill", "kill", "stall", "refuse", "crowd"),
+    "temporal": ("kill", "kill", "stall"),
+    "both": ("kill", "kill", "stall"),
+}
 
 
 @dataclass
@@ -40,12 +47,14 @@ class Blows:
 
     kills: int = 0
     stalls: int = 0
+    others: int = 0
     since: list[datetime] = field(default_factory=list)
 
     def note(self, how: str) -> None:
         """One more is over."""
         self.kills += how == "kill"
         self.stalls += how == "stall"
+        self.others += how not in {"kill", "stall"}
         self.since.append(datetime.now(UTC))
 
 
@@ -75,10 +84,13 @@ class Fate:
     async def strike(self, stage: Stage) -> None:
         """Let some time pass, strike something, and let it lie for a while where nobody else starts it again."""
         await asyncio.sleep(self._random.uniform(0, LONGEST_PEACE))
-        victim, how = self._random.choice(VICTIMS), self._random.choice(HOWS)
+        victim = self._random.choice(VICTIMS)
+        how = self._random.choice(HOWS[victim])
         luck, away = self._random.random(), self._random.uniform(0, LONGEST_PEACE)
         if victim == "worker":
             await self._strike_worker(stage, how, luck)
+        elif how in {"refuse", "crowd"}:
+            await self._strike_database(stage, how, away)
         else:
             await self._strike_servers(stage, victim, how, away)
 
@@ -87,11 +99,24 @@ class Fate:
         if not alive:
             return
         worker = alive[int(luck * len(alive))]
-        if how == "kill":
-            await worker.kill()
-        else:
-            worker.freeze()
-            asyncio.get_running_loop().call_later(luck * LONGEST_STALL, worker.thaw)
+        match how:
+            case "kill":
+                await worker.kill()
+            case "stop":
+                worker.terminate()
+            case _:
+                worker.freeze()
+                asyncio.get_running_loop().call_later(luck * LONGEST_STALL, worker.thaw)
+        self.blows.note(how)
+
+    async def _strike_database(self, stage: Stage, how: str, away: float) -> None:
+        """It stays, and takes nothing new or keeps no connection."""
+        url = stage.servers.postgres.url(ADMIN)
+        await (refuse(url) if how == "refuse" else crowd(url))
+        try:
+            await asyncio.sleep(away)
+        finally:
+            await (take_again(url) if how == "refuse" else make_room(url, away / 2))
         self.blows.note(how)
 
     async def _strike_servers(self, stage: Stage, victim: str, how: str, away: float) -> None:
@@ -126,7 +151,9 @@ async def crewed(stage: Stage) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        assert not [each for each in ended if not isinstance(each, asyncio.CancelledError)]
+        wrong = [each for each in ended if isinstance(each, Exception)]
+        if wrong:
+            raise ExceptionGroup("whoever looks after the threads has gone", wrong)
 
 
 async def _until_ended(worker: WorkerProcess) -> None:

@@ -1,14 +1,19 @@
 """Threads in which several people must agree, nobody answers in time, or the model has asked somebody something."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from temporalio.client import WorkflowUpdateStage
+from temporalio.service import RPCError
 
 from eventlog.events import ApprovalGranted, ApprovalVoted, HumanInputProvided, ToolExecutionRequested
 from stack.scripted.answers import Reply
 from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story
 from tests.acceptance.stage import Handle, Stage
+from tests.acceptance.worker_process import PATIENCE
 from tests.chaos.cases import KINDS, Case
 from tests.chaos.situation import DONE, Situation, Word, Words, call_of, counted
 
@@ -63,6 +68,39 @@ class TwoVotes(Situation):
         ran = [event.arguments for event in story.events if isinstance(event, ToolExecutionRequested)]
         if ran != [EDITED]:
             yield f"what two agreed to has run: {ran}"
+
+
+class Answering(Situation):
+    """Somebody has said yes by an update, which is on its way into the log; they hear nothing, and send it again."""
+
+    def call(self, case: Case, **arguments: str) -> Reply:
+        """One that somebody must allow."""
+        return super().call(case, hold="asked", **arguments)
+
+    async def come(self, stage: Stage, handle: Handle, case: Case) -> None:
+        """Until the answer is about to be written."""
+        await stage.until(handle.id, lambda session: session.status == "waiting")
+        await handle.start_update(*_yes(case), id=case.opening, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+        await super().come(stage, handle, case)
+
+    async def go_on(self, stage: Stage, handle: Handle, case: Case) -> None:
+        """The same again: whoever sends it hears where the answer stands."""
+        async with asyncio.timeout(2 * PATIENCE):
+            try:
+                answer = await handle.execute_update(*_yes(case), id=case.opening)
+            except RPCError:  # the thread has ended meanwhile
+                answer = await handle.get_update_handle(case.opening).result()
+        stands = (await stage.recorded(handle.id))[answer["position"]].event
+        if stands.type != "ApprovalGranted":
+            raise AssertionError(f"whoever answers hears where the answer stands: there is {stands}")
+
+    def wrong(self, story: Story, case: Case) -> Iterator[str]:  # noqa: ARG002
+        """It was allowed once."""
+        yield from counted(story, "ApprovalGranted", 1)
+
+
+def _yes(case: Case) -> tuple[str, Mapping[str, str]]:
+    return "approve", {"call_id": call_of(case), "approver": "ana"}
 
 
 class Expired(Situation):

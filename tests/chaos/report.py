@@ -23,6 +23,8 @@ class Report:
     """Processes that were killed: workers and servers."""
     stalls: int = 0
     """Processes that were frozen and let go on."""
+    others: int = 0
+    """Workers that were told to stop, and times when the database answered and did not do what it should."""
     problems: list[str] = field(default_factory=list)
     """What went wrong with no single thread."""
 
@@ -48,7 +50,8 @@ class Report:
         for problem in self.problems:
             yield f"BROKEN {problem} (seed {self.seed})"
         broken = sum(not each.ok for each in self.verdicts)
-        yield f"seed {self.seed}: {len(self.verdicts)} threads, {self.kills} kills, {self.stalls} stalls"
+        blows = f"{self.kills} kills, {self.stalls} stalls, {self.others} other blows"
+        yield f"seed {self.seed}: {len(self.verdicts)} threads, {blows}"
         yield (
             f"  {len(self.verdicts) - broken} ended right, {broken} did not;"
             f" {sum(each.effects for each in self.verdicts)} effects in the ledger,"

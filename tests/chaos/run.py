@@ -67,11 +67,12 @@ async def _struck(servers: Servers, group: Sequence[Case], report: Report, tell:
     try:
         found = await struck(servers, group, report.seed)
     except Exception as error:  # noqa: BLE001 - the rest is played all the same
-        report.problems.append(f"{blow}, {' '.join({case.moment for case in group})}: {type(error).__name__}: {error}")
+        report.problems.append(f"{blow}, {' '.join({case.moment for case in group})}: {_said(error)}")
         found = []
     report.verdicts += found
-    report.kills += len(blow.struck) * (blow.how != "stall")
-    report.stalls += len(blow.struck) * (blow.how == "stall")
+    report.kills += blow.kills
+    report.stalls += blow.stalls
+    report.others += not (blow.kills or blow.stalls)
     moments = " ".join(dict.fromkeys(case.moment for case in group))
     tell(f"{_count(found)} in {time.monotonic() - begun:5.1f} s  {blow}: {moments}")
 
@@ -82,12 +83,22 @@ async def _struck_at_random(servers: Servers, folder: Path, report: Report, tell
     try:
         found, blows = await struck_at_random(servers, stage, report.seed, report.blows, report.threads)
     except Exception as error:  # noqa: BLE001 - what was found before is told all the same
-        report.problems.append(f"random: {type(error).__name__}: {error}")
+        report.problems.append(f"random: {_said(error)}")
         return
     report.verdicts += found
     report.kills += blows.kills
     report.stalls += blows.stalls
+    report.others += blows.others
     tell(f"{_count(found)} in {time.monotonic() - begun:5.1f} s  random: {report.blows} blows")
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong, and why."""
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, BaseExceptionGroup):
+        words += f" ({'; '.join(map(_said, error.exceptions))})"
+    before = error.__cause__ or error.__context__
+    return f"{words}, after {_said(before)}" if before else words
 
 
 def _count(found: Sequence[Verdict]) -> str:

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 from stack.postgres import ADMIN
 from stack.server import Server
-from tests.acceptance.servers import Servers, freeze, kill, thaw
+from tests.acceptance.servers import Servers, thaw
 from tests.acceptance.stage import Handle, Stage, staged
 from tests.acceptance.worker_process import WorkerProcess
 from tests.chaos.batch import hands
 from tests.chaos.cases import Blow, Case
 from tests.chaos.situation import Words
 from tests.chaos.situations import situation, told
+from tests.chaos.strikes import STRIKES
 
 
 class Scene:
@@ -25,31 +26,49 @@ class Scene:
         self.stage = stage
         self.blow: Blow = cases[0].blow
         self.handles: dict[Case, Handle] = {}
+        self.worker = worker
+        """The one that halts, and that is struck where a worker is."""
+        self.outage = max(outage, *(situation(case).away for case in cases))
+        """Seconds for which what is struck is away, where it has to be brought back."""
+        self.back = datetime.now(UTC)
+        """When nothing was missing any more for threads to move."""
+        self._strike = STRIKES[self.blow.how]
         self._cases = cases
-        self._worker = worker
-        self._outage = max(outage, *(situation(case).away for case in cases))
         self._token = token
         self._words: Mapping[Case, Words] = {}
-        self._back = self._spoken = datetime.now(UTC)
+        self._spoken = self.back
 
     def since(self, case: Case) -> datetime:
         """From when on nothing but the thread itself keeps it from moving."""
-        return max(self._back, self._spoken) if situation(case).waits else self._back
+        return max(self.back, self._spoken) if situation(case).waits else self.back
+
+    @property
+    def strikes_worker(self) -> bool:
+        """Whether a worker is struck, alone or with others."""
+        return "worker" in self.blow.struck
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Those that are struck."""
+        servers = self.stage.servers
+        there: dict[str, Server] = {"temporal": servers.temporal, "postgres": servers.postgres}
+        return tuple(server for name, server in there.items() if name in self.blow.struck)
 
     async def play(self) -> None:
         """Everything up to the end of all threads."""
         for case in self._cases:
             self.handles[case] = await self.stage.start(case.opening, **situation(case).terms(self._token))
         await self._come_to_the_moment()
-        if self.blow.struck == {"worker"} and not self._in_a_batch:
-            await self._hire_another()
+        if self.blow.struck == {"worker"} and self._strike.needs_another and not self._in_a_batch:
+            await self.hire_another()
         async with self._poised():
             for case in self._cases:
                 await self._say(case, situation(case).at_the_blow(case))
-            await self._hit()
+            await self._strike.fall(self)
+            self.back = datetime.now(UTC)
         if "temporal" not in self.blow.struck:
             await self._speak()
-        await self._come_back()
+        await self._strike.pass_over(self)
 
     async def _come_to_the_moment(self) -> None:
         """All threads are where they are to be struck, and it is known what people will say then."""
@@ -77,62 +96,16 @@ class Scene:
     def _in_a_batch(self) -> bool:
         return self._cases[0].moment == "batch-commit"
 
-    async def _hire_another(self) -> None:
+    async def hire_another(self) -> None:
         """Somebody who takes over, unless they are there already."""
         if len(self.stage.workers) == 1:
             await self.stage.hire()
 
-    # -- the blow ------------------------------------------------------------------------------
-
-    async def _hit(self) -> None:
-        worker = "worker" in self.blow.struck
-        if self.blow.how == "stall":
-            if worker:
-                self._worker.freeze()
-            freeze(*self._servers)
-        else:
-            if worker:
-                await self._worker.kill()
-            kill(*self._servers)
-        self._back = datetime.now(UTC)
-
-    async def _come_back(self) -> None:
-        if self.blow.how == "stall" and not self._servers:
-            await self._taken_over_while_frozen()
-            return
-        await (self._back_from_a_stall() if self.blow.how == "stall" else self._back_from_death())
-        await self._all_done()
-
-    async def _back_from_death(self) -> None:
-        self.stage.halts.let_go()
-        if self._servers:
-            await asyncio.sleep(self._outage)
-            await self.stage.servers.start()
-            await self._servers_are_back()
-        if "worker" in self.blow.struck:
-            await self._hire_another()
-
-    async def _back_from_a_stall(self) -> None:
-        self.stage.halts.let_go()
-        await asyncio.sleep(self._outage)
-        thaw(*self._servers)
-        if "worker" in self.blow.struck:
-            self._worker.thaw()
-        await self._servers_are_back()
-
-    async def _servers_are_back(self) -> None:
-        self._back = datetime.now(UTC)
+    async def servers_are_back(self) -> None:
+        """Now threads can move again; and people can speak who could not."""
+        self.back = datetime.now(UTC)
         if "temporal" in self.blow.struck:
             await self._speak()
-
-    async def _taken_over_while_frozen(self) -> None:
-        """Another worker does everything; then this one goes on where it stood."""
-        await self._hire_another()
-        await self._all_done()
-        self._worker.thaw()
-        self.stage.halts.let_go()
-        self._worker.terminate()
-        await self._worker.ended()
 
     # -- people --------------------------------------------------------------------------------
 
@@ -146,18 +119,13 @@ class Scene:
         for word in words:
             await self.handles[case].signal(word.signal, word.said)
 
-    async def _all_done(self) -> None:
+    async def all_done(self) -> None:
+        """Return when all threads have ended."""
         await asyncio.gather(*(self._done(case, handle) for case, handle in self.handles.items()))
 
     async def _done(self, case: Case, handle: Handle) -> None:
         await situation(case).go_on(self.stage, handle, case)
         await self.stage.done(handle)
-
-    @property
-    def _servers(self) -> tuple[Server, ...]:
-        servers = self.stage.servers
-        there: dict[str, Server] = {"temporal": servers.temporal, "postgres": servers.postgres}
-        return tuple(server for name, server in there.items() if name in self.blow.struck)
 
 
 @asynccontextmanager

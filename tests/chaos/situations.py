@@ -7,7 +7,7 @@ from tests.chaos.cases import Case
 from tests.chaos.crashes import Approval, Long, Terminated
 from tests.chaos.models import Probing, StandingIn, limits
 from tests.chaos.money import SharedBudget, budgets, prices
-from tests.chaos.people import POLICIES, Expired, Lapsed, Question, TwoVotes
+from tests.chaos.people import POLICIES, Answering, Expired, Lapsed, Question, TwoVotes
 from tests.chaos.situation import Situation
 from tests.chaos.steering import InterruptedModel, InterruptedTool, Paused, SteeredModel, SteeredTool, Stepped
 
@@ -19,6 +19,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "expired": Expired(),
     "lapsed": Lapsed(),
     "question": Question(),
+    "answering": Answering(),
     "set-aside": SharedBudget(),
     "unsettled": SharedBudget(),
     "tool-set-aside": SharedBudget(),

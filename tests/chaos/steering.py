@@ -8,10 +8,12 @@ from stack.scripted.playbook import Step
 from tests.acceptance.invariants import Story
 from tests.acceptance.stage import Handle, Stage
 from tests.chaos.cases import Case
-from tests.chaos.models import CHUNK, PACE, SLOWLY
+from tests.chaos.models import CHUNK, PACE
 from tests.chaos.situation import DONE, Situation, Word, Words, call_of, counted
 
 ANA = {"by": "ana"}
+ENDLESSLY = Reply.text("word " * 1000).at_pace(PACE, CHUNK)
+"""A hundred seconds, which nobody waits for: the others have come to their moments long before."""
 
 
 class InModel(Situation):
@@ -19,7 +21,7 @@ class InModel(Situation):
 
     def play(self, case: Case) -> Sequence[Step]:
         """Words that nobody will read, or the call in their place."""
-        return [[SLOWLY, self.call(case)], DONE]
+        return [[ENDLESSLY, self.call(case)], DONE]
 
     async def come(self, stage: Stage, handle: Handle, case: Case) -> None:  # noqa: ARG002
         """Until it has been asked."""

@@ -6,6 +6,7 @@ from tests.acceptance.servers import Servers
 from tests.chaos.cases import CASES, COMPANIES, EXTRA, HOWS, KINDS, MOMENTS, VICTIMS, NoSuchCase, chosen, together
 from tests.chaos.run import struck
 from tests.chaos.situations import SITUATIONS
+from tests.chaos.strikes import STRIKES
 
 SEED = 1
 
@@ -47,3 +48,4 @@ def test_no_case_is_left_out() -> None:
     further = {moment for moments in COMPANIES.values() for moment in moments}
     assert {case.moment for case in CASES} == {*MOMENTS, *(moment for _, moment in EXTRA), *further}
     assert further <= SITUATIONS.keys()
+    assert {case.blow.how for case in CASES} == STRIKES.keys()
