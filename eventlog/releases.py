@@ -136,7 +136,7 @@ def _absent(name: str, version: int, newest: int) -> Problem:
     )
 
 
-_BRING_UP_TO_DATE = "write it: perdure schema export schemas"
+_BRING_UP_TO_DATE = "write it: perdure schema export FOLDER, with the same folder"
 
 
 def _put_back(name: str) -> str:

@@ -31,6 +31,11 @@ SELECT id::varchar, stream_name FROM message_store.messages WHERE id = ANY (%s::
 class StreamDiffers(EntryRejected):
     """Something else stands where the rows are to be written."""
 
+    def __init__(self, problem: str, found: str | None = None) -> None:
+        super().__init__(problem)
+        self.found = found
+        """The other thread in which the rows' events stand; None where it is the very thread."""
+
 
 class StreamRows:
     """Reads and restores whole streams."""
@@ -95,7 +100,8 @@ class StreamRows:
 
     async def _require_free(self, rows: Sequence[Row]) -> None:
         for row in await self._statements.rows(TAKEN, [row.id for row in rows]):
-            raise StreamDiffers(f"the event {row[0]} stands in another stream already: {row[1]}")
+            problem = f"the event {row[0]} stands in another stream already: {row[1]}"
+            raise StreamDiffers(problem, found=str(row[1]).partition("-")[2])
 
     async def _write(self, stream: StreamName, rows: Sequence[Row]) -> None:
         try:

@@ -59,7 +59,10 @@ class Statements:
         None may write events: those have a transaction of their own, which is as short as can be.
         """
         try:
+            before = _cancellations()
             async with self._pool.connection() as connection, connection.transaction():
+                if _cancellations() > before:
+                    raise asyncio.CancelledError
 
                 async def execute(query: LiteralString, *parameters: object) -> list[TupleRow]:
                     cursor = await connection.execute(query, parameters)
@@ -87,7 +90,12 @@ class Statements:
     async def _connection(self) -> AsyncConnection[TupleRow]:
         if self._kept and not self._pool.get_stats()["requests_waiting"]:
             return self._kept.pop()
-        return await self._pool.getconn()
+        before = _cancellations()
+        connection = await self._pool.getconn()
+        if _cancellations() > before:
+            await self._pool.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
 
     def _keep(self, connection: AsyncConnection[TupleRow]) -> None:
         if not self._kept:
@@ -109,3 +117,13 @@ class Statements:
                 logger.warning("log_connection_lost", problem=str(lost), next_try_in=pause)
                 await asyncio.sleep(pause)
         return await attempt()
+
+
+def _cancellations() -> int:
+    """How often the task was cancelled, also where nobody has raised it.
+
+    Python 3.11's `asyncio.wait_for`, by which the pool waits for a connection, forgets a cancellation that comes
+    together with the connection. Who is cancelled once, and waited for, would go on for ever.
+    """
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0

@@ -28,6 +28,10 @@ Answer: TypeAlias = Outcome | LogError
 
 logger = structlog.get_logger(__name__)
 
+_A_RULE_OF_YOURS = (
+    "a trigger or an index on message_store.messages that is not Message DB's refuses the row: have it let events in"
+)
+
 
 class Writer:
     """Writes for good: what it answers is committed."""
@@ -65,7 +69,10 @@ class Writer:
         return write.appended(position)
 
     async def _explain(self, write: Write, refused: Refused) -> Outcome:
-        """Why the database refused: somebody has the id, or wrote first, or else its own words."""
+        """Why the database refused: somebody has the id, or wrote first, or else a rule that is not Message DB's.
+
+        Such a rule may be there for a while only: nothing is given up for it, and what is to be written waits.
+        """
         if recorded := await find(self._statements, self._overflow, write.id):
             return write.outcome(recorded)
         actual = await version(self._statements, write.stream)
@@ -73,7 +80,7 @@ class Writer:
             return VersionConflict(write.expected_version, actual)
         if refused.constraint == "messages_stream":
             raise LogUnavailable(f"somebody wrote to {write.stream} without Message DB's lock; append again")
-        raise refused
+        raise LogUnavailable(str(refused), _A_RULE_OF_YOURS) from refused
 
     async def write_all(self, writes: list[Write], *, patient: bool = True) -> list[Answer]:
         """Appends of one category, in order; each is answered for itself, with its outcome or its error."""

@@ -5,6 +5,7 @@ whether it is there: it can only be the same, and one that was damaged is mended
 """
 
 import asyncio
+import re
 from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,8 +15,8 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from eventlog.artifacts.store import Digest
-from eventlog.log import LogError, LogMisconfigured, LogUnavailable
+from eventlog.artifacts.store import ArtifactsUnavailable, Digest
+from eventlog.log import LogError, LogMisconfigured
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -86,7 +87,7 @@ class BucketArtifacts:
         except FileNotFoundError as error:
             raise LogMisconfigured(f"{self._url} has no such bucket (check PERDURE_ARTIFACTS)") from error
         except (BaseError, OSError, ValueError) as error:
-            raise LogUnavailable(
+            raise ArtifactsUnavailable(
                 f"{self._url} cannot be reached: {_words(error)} (check AWS_ENDPOINT_URL and AWS_REGION)"
             ) from error
 
@@ -101,10 +102,15 @@ async def _all(tasks: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in begun]
 
 
+_TRIES = re.compile(r"^Generic S3 error: Error performing .*, retry_timeout: \S+\s+- ")
+"""What the library says first of a request that it has tried again: its address and its own settings."""
+
+
 def _name(digest: Digest) -> str:
     return f"sha256/{digest[:2]}/{digest}"
 
 
 def _words(error: Exception) -> str:
     """What went wrong, without the library's own picture of it."""
-    return str(error).partition("Debug source:")[0].partition("\n")[0].strip().rstrip(":")
+    said = str(error).partition("Debug source:")[0].partition("\n")[0].strip().rstrip(":")
+    return _TRIES.sub("", said)

@@ -7,8 +7,14 @@ keeping it once, and whoever died in between leaves at worst an artifact that no
 from collections.abc import Collection, Mapping
 from typing import Protocol, TypeAlias
 
+from eventlog.log import LogUnavailable
+
 Digest: TypeAlias = str
 """The SHA-256 of an artifact's bytes: 64 hexadecimal digits in lower case."""
+
+
+class ArtifactsUnavailable(LogUnavailable):
+    """The place where large content is kept cannot be reached; the log itself may well be."""
 
 
 class ArtifactStore(Protocol):

@@ -14,6 +14,8 @@ import pytest
 from psycopg.types.json import Jsonb
 from structlog.testing import capture_logs
 
+from cli.errors import Unreachable
+from cli.translation import translated
 from eventlog.artifacts.bucket import BucketArtifacts
 from eventlog.artifacts.memory import MemoryArtifacts
 from eventlog.artifacts.overflow import LIMIT, Overflow
@@ -122,6 +124,10 @@ async def test_a_bucket_that_is_away_is_unavailable(bucket: Bucket) -> None:
     with pytest.raises(LogUnavailable, match=r"s3://artifacts/kept cannot be reached.*AWS_ENDPOINT_URL") as raised:
         await store.keep({digest_of(b"x"): b"x"})
     assert not isinstance(raised.value, LogMisconfigured)
+    assert "retries" not in str(raised.value), "of interest to nobody but the library"
+    told = translated(raised.value)
+    assert isinstance(told, Unreachable)
+    assert (told.kind, "DATABASE_URL" in (told.remedy or "")) == ("unreachable", False)
     with pytest.raises(LogUnavailable, match="cannot be reached"):
         await store.fetch([digest_of(b"x")])
 

@@ -16,9 +16,9 @@ from eventlog.log import (
     AlreadyAppended,
     Appended,
     Entry,
-    EntryRejected,
     IdConflict,
     LogCorrupted,
+    LogError,
     LogUnavailable,
     Outcome,
     VersionConflict,
@@ -186,7 +186,7 @@ async def test_one_that_is_refused_fails_alone(
     async with in_one_batch(database, postgres_log, entry()) as append:
         tasks = [await append(stream, each) for each in entries]
     answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert {number for number, answer in enumerate(answers) if isinstance(answer, EntryRejected)} == bad
+    assert {number for number, answer in enumerate(answers) if isinstance(answer, LogError)} == bad
     good = [each for number, each in enumerate(entries) if number not in bad]
     assert [answer for answer in answers if isinstance(answer, Appended)] == [Appended(n) for n in range(len(good))]
     assert await positions(postgres_log, stream) == [each.id for each in good]

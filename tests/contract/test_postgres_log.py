@@ -319,10 +319,10 @@ async def test_a_closed_log_says_so(database: Database, stream: StreamName) -> N
         await log.version(stream)
 
 
-async def test_a_refusal_nobody_can_explain_is_passed_on(
+async def test_a_refusal_nobody_can_explain_is_waited_out(
     database: Database, postgres_log: PostgresEventLog, stream: StreamName, entry: MakeEntry
 ) -> None:
-    """Where the id is free and the version right, the database's own words are the answer."""
+    """Where the id is free and the version right, a rule of somebody else's refuses: without it the append succeeds."""
     await execute(
         database,
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -330,8 +330,11 @@ async def test_a_refusal_nobody_can_explain_is_passed_on(
     )
     await execute(database, "CREATE TRIGGER refuse BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION refuse()")
     for expected_version in (None, -1):
-        with pytest.raises(EntryRejected, match="P0001"):
+        with pytest.raises(LogUnavailable, match="P0001") as caught:
             await postgres_log.append(stream, entry(), expected_version)
+        assert "message_store.messages" in str(caught.value.remedy)
+    await execute(database, "DROP TRIGGER refuse ON messages")
+    assert await postgres_log.append(stream, entry()) == Appended(0)
 
 
 # -- other people's rows --------------------------------------------------------------------------
