@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from activities.admission import Admission
     from activities.purse import Purse
     from activities.views import Views
+    from activities.waking import Waker
     from budgets.book import Book as Accounts
     from eventlog.artifacts.bucket import BucketArtifacts
     from eventlog.consumer import Follower
@@ -384,7 +385,14 @@ async def open_book(settings: Settings, log: PostgresEventLog) -> Accounts | Non
     return book
 
 
-def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, book: Accounts | None) -> Purse:
+def purse_of(
+    settings: Settings,
+    log: EventLog,
+    views: Views,
+    prices: Prices,
+    book: Accounts | None,
+    waker: Waker | None = None,
+) -> Purse:
     """What holds calls against budgets. Raises `policy.mistakes.InvalidFile`."""
     from activities.journal import Journal
     from activities.purse import Purse
@@ -393,7 +401,7 @@ def purse_of(settings: Settings, log: EventLog, views: Views, prices: Prices, bo
     budgets = read_budgets(settings.budgets) if settings.budgets is not None else None
     if budgets is not None and book is None:
         raise ValueError("budgets need a book of accounts")
-    return Purse(Journal(log, views), views, prices, budgets, book)
+    return Purse(Journal(log, views), views, prices, budgets, book, waker)
 
 
 def read_prices(settings: Settings) -> Prices:

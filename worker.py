@@ -24,6 +24,7 @@ from activities.stopping import StoppingActivities
 from activities.tokens import Tokens
 from activities.tools import ToolActivities
 from activities.views import Views
+from activities.waking import TemporalWaker
 from bootstrap import (
     Defaults,
     Places,
@@ -105,7 +106,7 @@ def build(
     policies = Policies(settings.policies, settings.policy)
     tokens = Tokens(settings.approval_key)
     prices = read_prices(settings)
-    purse = purse_of(settings, log, views, prices, book)
+    purse = purse_of(settings, log, views, prices, book, TemporalWaker(client))
     answers, consents = Answers(views, toolbox.workspace), Consents(views, toolbox, Rulings(purse.price_of), tokens)
     sessions = SessionActivities(log, views, toolbox, defaults, vocabulary, policies, answers, consents, purse=purse)
     loops = loop_terms(settings)

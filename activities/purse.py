@@ -16,6 +16,7 @@ from temporalio import activity
 from activities.journal import Author, Journal
 from activities.steps import InThread, Learned, ModelStep, Tell, ToolStep
 from activities.views import Views
+from activities.waking import Waker
 from budgets.account import Account, Measure
 from budgets.book import NOTHING, Book, Hold, Used
 from budgets.budget import Budget
@@ -23,6 +24,7 @@ from budgets.estimate import Estimate, estimated
 from budgets.files import Budgets, claims_of
 from budgets.shortfall import Shortfall, asking, of_budgets, of_thread, of_unknown_price, passed, warnings
 from eventlog.events import (
+    AnyEvent,
     BudgetExceeded,
     BudgetRaised,
     LLMCallFailed,
@@ -33,6 +35,7 @@ from eventlog.events import (
 )
 from eventlog.log import LogError
 from eventlog.marks import Mark
+from eventlog.raises import Raise
 from eventlog.streams import StreamName
 from llm.errors import ModelError, ModelRefusesRequest
 from llm.messages import ModelRequest, TokenUsage
@@ -40,9 +43,11 @@ from policy.judge import Judge
 from policy.rules import Policy
 from projections.budget_question import reached
 from projections.evolution import SESSION
+from projections.requests import RaiseBudget
 from projections.spending import SPENDING, Spending
 
 INTERRUPTED = "the process that asked died before it could say what came of it: it may have been billed"
+RAISED_MEANWHILE = "more was allowed while this was asked"
 
 
 class Prices(Protocol):
@@ -126,12 +131,15 @@ class Purse:
         prices: Prices,
         budgets: Budgets | None = None,
         book: Book | None = None,
+        waker: Waker | None = None,
     ) -> None:
         self._journal = journal
         self._views = views
         self._prices = prices
         self._budgets = budgets
         self._book = book
+        self._waker = waker
+        """None where other threads are to be left alone."""
 
     # -- before a call -------------------------------------------------------------------------
 
@@ -146,7 +154,8 @@ class Purse:
         first = activity.info().attempt == 1
         spending = await self._spending(step, step.at if first else None)
         if spending.question_at > step.at and (known := await self._journal.find(step, f"{key}/budget/{step.at}")):
-            return Learned(marks=(Mark.of(known.position, known.event),))
+            since = await self._wait(step, key, step.at, known.event, author)
+            return Learned(marks=(Mark.of(known.position, known.event), *since))
         declared = spending.declared
         lost = declared is not None and declared.step == step.step
         if declared is not None and lost and declared.open and declared.reserved is not None:
@@ -230,7 +239,8 @@ class Purse:
         written = await self._journal.settle(wanted.step, key, self._consequence(wanted, short), wanted.author)
         stands = written.event
         if not isinstance(stands, BudgetExceeded) or stands.action != "degrade" or short.cheaper is None:
-            return Learned(marks=(written.mark,))
+            since = await self._wait(wanted.step, wanted.key, wanted.mark, stands, wanted.author)
+            return Learned(marks=(written.mark, *since))
         changed = ModelChanged(
             model=wanted.terms.model.model_copy(update={"name": short.cheaper}),
             previous=wanted.terms.model.name,
@@ -238,6 +248,23 @@ class Purse:
         )
         then = await self._journal.settle(wanted.step, f"{key}/model", changed, wanted.author)
         return Learned(marks=(written.mark, then.mark))
+
+    async def _wait(self, step: InThread, key: str, mark: int, asked: AnyEvent, author: Author) -> tuple[Mark, ...]:
+        """Wait for more of a shared budget, with whoever else does; unless there is more since the call was refused."""
+        if (
+            self._book is None
+            or not isinstance(asked, BudgetExceeded)
+            or asked.action != "ask"
+            or asked.account is None
+        ):
+            return ()
+        account = Account.of(asked.account)
+        since = await self._book.wait(self._journal.id_of(step, f"{key}/hold"), account)
+        if not since:
+            return ()
+        more = Raise.model_validate({account.measure: since})
+        raised = BudgetRaised(more=more, by="perdure", reason=RAISED_MEANWHILE, account=asked.account, elsewhere=True)
+        return ((await self._journal.settle(step, f"{key}/budget/{mark}/raised", raised, author)).mark,)
 
     def _consequence(self, wanted: Wanted, short: Shortfall) -> BudgetExceeded:
         """A person is asked, a cheaper model goes on where there is one that may, or it is the end."""
@@ -296,12 +323,22 @@ class Purse:
             return
         for mark in learned.marks:
             match mark.event:
-                case BudgetRaised(account=str() as name) as event:
+                case BudgetRaised(account=str() as name, elsewhere=False) as event:
                     account, given = Account.of(name), event.more.model_dump()
                     id_ = self._journal.id_of(tell, tell.key)
                     await self._book.raise_cap(id_, account, Decimal(given[account.measure]))
+                    await self._wake_others(tell, event, account)
                 case SessionCompleted():
                     await self._close(tell)
+
+    async def _wake_others(self, tell: Tell, raised: BudgetRaised, account: Account) -> None:
+        """Whoever else waits for the same budget looks at it again."""
+        if self._book is None or self._waker is None:
+            return
+        others = [thread for thread in await self._book.waiting(account) if thread != tell.thread_id]
+        reason = f"in {tell.thread_id}"
+        request = RaiseBudget(amounts=raised.more, by=raised.by, reason=reason, elsewhere=account.name)
+        await self._waker.wake(others, request)
 
     async def _close(self, step: InThread) -> None:
         """What the thread has still set aside counts as used."""

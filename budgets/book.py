@@ -53,6 +53,17 @@ class Book(Protocol):
         """Allow so much on top of an account's cap; whether this id did so for the first time."""
         ...
 
+    async def wait(self, id_: UUID, account: Account) -> Decimal:
+        """Somebody is asked for more of an account, on behalf of a hold that was refused: it waits for it from now on.
+
+        Or, where more was allowed since the refusal, how much: it does not wait then.
+        """
+        ...
+
+    async def waiting(self, account: Account) -> tuple[str, ...]:
+        """The threads that wait for more of an account, in the order of their names."""
+        ...
+
     async def balances(self, periods: Sequence[str]) -> tuple[Balance, ...]:
         """How the accounts of these periods stand, in the order of their names."""
         ...

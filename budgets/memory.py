@@ -17,6 +17,14 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
+class _Refused:
+    thread: str
+    raised: dict[str, Decimal]
+    """What had been raised of each account."""
+    waits_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Warned:
     share: Decimal = Decimal(0)
     by: UUID | None = None
@@ -28,6 +36,7 @@ class MemoryBook:
 
     _balances: dict[str, Balance] = field(default_factory=dict)
     _holds: dict[UUID, _Held] = field(default_factory=dict)
+    _refused: dict[UUID, _Refused] = field(default_factory=dict)
     _warned: dict[str, _Warned] = field(default_factory=dict)
     _raises: set[UUID] = field(default_factory=set)
 
@@ -43,7 +52,11 @@ class MemoryBook:
         refused = any(line.refused for line in lines)
         if refused:
             self._holds.pop(hold.id, None)
+            self._refused[hold.id] = _Refused(
+                hold.thread, {line.balance.account: line.balance.raised for line in lines}
+            )
             return lines
+        self._refused.pop(hold.id, None)
         self._holds[hold.id] = _Held(hold, tuple(claims), open=True)
         for claim in claims:
             self._take(claim)
@@ -66,6 +79,7 @@ class MemoryBook:
         settled = [await self.settle(id_, {}) for id_ in theirs]
         for id_ in theirs:
             del self._holds[id_]
+        self._refused = {id_: each for id_, each in self._refused.items() if each.thread != thread}
         return sum(settled)
 
     async def raise_cap(self, id_: UUID, account: Account, amount: Decimal) -> bool:
@@ -76,6 +90,19 @@ class MemoryBook:
         balance = self._balances.get(account.name, Balance(account.name))
         self._balances[account.name] = replace(balance, raised=balance.raised + amount)
         return True
+
+    async def wait(self, id_: UUID, account: Account) -> Decimal:
+        """See `Book.wait`."""
+        known = self._refused.get(id_)
+        if known is None or account.name not in known.raised:
+            return Decimal(0)
+        since = self._balances.get(account.name, Balance(account.name)).raised - known.raised[account.name]
+        self._refused[id_] = replace(known, waits_for=None if since else account.name)
+        return since
+
+    async def waiting(self, account: Account) -> tuple[str, ...]:
+        """See `Book.waiting`."""
+        return tuple(sorted({each.thread for each in self._refused.values() if each.waits_for == account.name}))
 
     async def balances(self, periods: Sequence[str]) -> tuple[Balance, ...]:
         """See `Book.balances`."""

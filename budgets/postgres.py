@@ -18,11 +18,16 @@ SELECT account, spent, held, raised, refused, warned
 SETTLE: Final[LiteralString] = "SELECT perdure.budget_settle(%b::uuid, %b::text, %b::jsonb)"
 CLOSE: Final[LiteralString] = "SELECT perdure.budget_close(%b::text)"
 RAISE: Final[LiteralString] = "SELECT perdure.budget_raise(%b::uuid, %b::text, %b::numeric)"
+WAIT: Final[LiteralString] = "SELECT perdure.budget_wait(%b::uuid, %b::text)"
+WAITING: Final[LiteralString] = """
+SELECT DISTINCT thread FROM perdure.budget_holds WHERE waits_for = %b::text ORDER BY thread
+"""
 BALANCES: Final[LiteralString] = """
 SELECT account, spent, held, raised FROM perdure.budget_accounts WHERE period = ANY(%b::text[]) ORDER BY account
 """
 CHECK: Final[LiteralString] = """
 SELECT to_regprocedure('perdure.budget_reserve(uuid, text, text, jsonb, boolean)') IS NOT NULL
+   AND to_regprocedure('perdure.budget_wait(uuid, text)') IS NOT NULL
 """
 
 
@@ -64,6 +69,15 @@ class PostgresBook:
     async def raise_cap(self, id_: UUID, account: Account, amount: Decimal) -> bool:
         """See `Book.raise_cap`."""
         return bool(await self._one(RAISE, id_, account.name, amount))
+
+    async def wait(self, id_: UUID, account: Account) -> Decimal:
+        """See `Book.wait`."""
+        return Decimal(str(await self._one(WAIT, id_, account.name)))
+
+    async def waiting(self, account: Account) -> tuple[str, ...]:
+        """See `Book.waiting`."""
+        rows = await self._statements.patiently(lambda: self._statements.rows(WAITING, account.name))
+        return tuple(thread for (thread,) in rows)
 
     async def balances(self, periods: Sequence[str]) -> tuple[Balance, ...]:
         """See `Book.balances`."""

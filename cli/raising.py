@@ -62,7 +62,7 @@ async def raise_(
     reason: Reason = None,
     signal: Signal = False,
 ) -> None:
-    """Allow a thread more; where it waits because a shared budget has no more, allow more of that."""
+    """Allow a thread more; where a shared budget has no more, allow more of that, for all who wait for it."""
     from cli.given import made, seconds, thread_id
     from cli.telling import tell
     from projections.requests import RaiseBudget

@@ -230,6 +230,8 @@ class BudgetRaised(Event):
     reason: Words = None
     account: str | None = Field(default=None, exclude_if=lambda account: account is None)
     """The shared budget that has more now; the thread's own limits have where there is none."""
+    elsewhere: bool = Field(default=False, exclude_if=lambda elsewhere: not elsewhere)
+    """Whether it was raised by the answer to another thread: this one is answered by it too, and adds nothing."""
 
 
 class BudgetRefused(Event):

@@ -31,6 +31,8 @@ def not_raisable(session: Session, request: RaiseBudget) -> str | None:
         return None if question is not None else "nobody is asked for more"
     if not request.amounts.model_dump():
         return 'say how much more, as in {"amounts": {"cost": 5}}'
+    if request.elsewhere is not None and (question is None or question.account != request.elsewhere):
+        return "it does not wait for that budget"
     if question is None or question.account is None:
         return budget_question.not_raisable(session.limits, request.amounts)
     given = set(request.amounts.model_dump())
@@ -44,7 +46,10 @@ def answered(session: Session, request: RaiseBudget) -> BudgetRaised | BudgetRef
     if request.refuse:
         return BudgetRefused(by=request.by, reason=request.reason or "no reason was given")
     account = session.budget.account if session.budget is not None else None
-    return BudgetRaised(more=request.amounts, by=request.by, reason=request.reason, account=account)
+    elsewhere = request.elsewhere is not None
+    return BudgetRaised(
+        more=request.amounts, by=request.by, reason=request.reason, account=account, elsewhere=elsewhere
+    )
 
 
 def expired() -> BudgetRefused:

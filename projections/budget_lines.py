@@ -1,6 +1,6 @@
 """What happened to budgets, in words: for the timeline."""
 
-from eventlog.events import BudgetExceeded, BudgetWarned
+from eventlog.events import BudgetExceeded, BudgetRaised, BudgetWarned
 from eventlog.raises import Raise
 from projections.budget_question import named, of_account, reached
 
@@ -16,6 +16,12 @@ def warned_line(event: BudgetWarned) -> str:
     """A part of a limit that is used, in one line."""
     used = f"{event.used:g} of {event.allowed:g}"
     return f"{event.share:.0%} of the limit on {named(event.limit)}{of_account(event.account)} is used: {used}"
+
+
+def raised_line(event: BudgetRaised) -> str:
+    """What somebody allowed, in one line."""
+    where = " elsewhere" if event.elsewhere else ""
+    return f"allowed more{where}: {amounts(event.more)}{of_account(event.account)}"
 
 
 def amounts(more: Raise) -> str:

@@ -252,9 +252,11 @@ def _ignored(request: Request, problem: str) -> AnyEvent | None:
             return RequestIgnored(request=request.request, by=by, problem=problem) if by is not None else None
         case Reject():
             return RequestIgnored(request=request.name, by="unknown", problem=problem)
-        case RaiseBudget():
+        case RaiseBudget(elsewhere=None):
             return RequestIgnored(request=request.request, by=request.by, problem=problem)
-        case ReviewAnswer() | Expire() | Trip() | GiveUpBudget() | GiveUpModel() | GiveUpTool() | Close():
+        case (
+            ReviewAnswer() | Expire() | Trip() | GiveUpBudget() | GiveUpModel() | GiveUpTool() | Close() | RaiseBudget()
+        ):
             return None
         case _:
             assert_never(request)

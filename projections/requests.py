@@ -303,6 +303,8 @@ class RaiseBudget(Frozen):
     refuse: bool = False
     by: str = "anonymous"
     reason: str | None = None
+    elsewhere: str | None = None
+    """The shared budget's account that was raised by the answer to another thread: this one adds nothing to it."""
 
 
 class Reject(Frozen):

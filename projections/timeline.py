@@ -51,8 +51,7 @@ from eventlog.events import (
 from eventlog.log import Recorded
 from llm.messages import Block, text_of
 from projections.approval_lines import allowed, from_now_on, in_short, passed_on, resting
-from projections.budget_lines import amounts, exceeded_line, warned_line
-from projections.budget_question import of_account
+from projections.budget_lines import exceeded_line, raised_line, warned_line
 from projections.codec import json_codec
 from projections.fold import Projection
 from projections.human_answers import in_words
@@ -180,7 +179,7 @@ def _told(event: AnyEvent, titles: dict[str, str]) -> tuple[str, str]:
         case BudgetWarned():
             return US, warned_line(event)
         case BudgetRaised():
-            return event.by, _because(f"allowed more: {amounts(event.more)}{of_account(event.account)}", event.reason)
+            return event.by, _because(raised_line(event), event.reason)
         case BudgetRefused():
             return event.by, _because("allowed no more", event.reason)
         case LoopDetected():

@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS perdure.budget_holds (
   lines jsonb NOT NULL DEFAULT '[]'      -- [{account, measure, amount}]
 );
 CREATE INDEX IF NOT EXISTS budget_holds_thread ON perdure.budget_holds (thread);
+ALTER TABLE perdure.budget_holds
+  ADD COLUMN IF NOT EXISTS refused jsonb NOT NULL DEFAULT '{}',  -- {account: what had been raised of it when it had no room}
+  ADD COLUMN IF NOT EXISTS waits_for text;                       -- the account of which somebody was asked for more
+CREATE INDEX IF NOT EXISTS budget_holds_waits_for ON perdure.budget_holds (waits_for) WHERE waits_for IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS perdure.budget_raises (
   id uuid PRIMARY KEY,                   -- of the event that says so
@@ -95,7 +99,12 @@ BEGIN
       FROM jsonb_array_elements(_lines) AS line
       JOIN perdure.budget_accounts each ON each.account = line ->> 'account';
     IF _refused THEN
-      UPDATE perdure.budget_holds each SET attempt = '', open = false, lines = '[]' WHERE each.hold = _hold;
+      UPDATE perdure.budget_holds each
+         SET attempt = '', open = false, lines = '[]', waits_for = NULL,
+             refused = (SELECT jsonb_object_agg(account.account, account.raised)
+                          FROM jsonb_array_elements(_lines) AS line
+                          JOIN perdure.budget_accounts account ON account.account = line ->> 'account')
+       WHERE each.hold = _hold;
       RETURN QUERY
         SELECT each.account, each.spent, each.held, each.raised,
                each.spent + each.held + (line ->> 'amount')::numeric > (line ->> 'cap')::numeric + each.raised,
@@ -119,7 +128,7 @@ BEGIN
              GROUP BY 1) passed
      WHERE each.account = passed.account AND each.warned < passed.share;
     UPDATE perdure.budget_holds each
-       SET attempt = _attempt, open = true, lines = _lines
+       SET attempt = _attempt, open = true, lines = _lines, refused = '{}', waits_for = NULL
      WHERE each.hold = _hold;
   END IF;
 
@@ -176,5 +185,24 @@ BEGIN
   PERFORM perdure.budget_lock(ARRAY[_account]);
   UPDATE perdure.budget_accounts each SET raised = each.raised + _amount WHERE each.account = _account;
   RETURN true;
+END
+$$ LANGUAGE plpgsql;
+
+-- Somebody is asked for more of an account: how much was raised since the hold was refused, or nothing, and then it waits.
+-- Whoever raises it afterwards finds it among those that wait: both lock the account.
+CREATE OR REPLACE FUNCTION perdure.budget_wait(_hold uuid, _account text) RETURNS numeric AS $$
+DECLARE
+  _known perdure.budget_holds;
+  _since numeric;
+BEGIN
+  SELECT * INTO _known FROM perdure.budget_holds each WHERE each.hold = _hold FOR UPDATE;
+  IF NOT FOUND OR NOT _known.refused ? _account THEN
+    RETURN 0;
+  END IF;
+  PERFORM perdure.budget_lock(ARRAY[_account]);
+  SELECT each.raised - (_known.refused ->> _account)::numeric INTO _since
+    FROM perdure.budget_accounts each WHERE each.account = _account;
+  UPDATE perdure.budget_holds each SET waits_for = CASE WHEN _since = 0 THEN _account END WHERE each.hold = _hold;
+  RETURN _since;
 END
 $$ LANGUAGE plpgsql;

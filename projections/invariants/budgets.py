@@ -7,7 +7,10 @@ from projections.invariants.invariant import Invariant, Moment
 
 
 class BudgetsAreAnsweredOnce(Invariant):
-    """More of a shared budget is allowed, or refused, only where somebody is asked; of a thread's own at any time."""
+    """More of a shared budget is allowed, or refused, only where somebody is asked; of a thread's own at any time.
+
+    What was raised elsewhere adds nothing here, and may come when the question has just been answered.
+    """
 
     def breaks(self, moment: Moment) -> Iterator[str]:
         """An answer to nothing."""
@@ -15,7 +18,9 @@ class BudgetsAreAnsweredOnce(Invariant):
         match event := moment.recorded.event:
             case BudgetRefused() if question is None:
                 yield f"{event.by} refuses more, though nobody is asked for it"
-            case BudgetRaised(account=str() as account) if question is None or question.account != account:
+            case BudgetRaised(account=str() as account, elsewhere=False) if (
+                question is None or question.account != account
+            ):
                 yield f"{event.by} allows more of {account}, of which nobody was asked"
             case _:
                 pass

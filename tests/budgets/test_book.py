@@ -146,3 +146,34 @@ async def test_accounts_are_listed_by_period(book: Book) -> None:
         '["a","acme",null,"2026-11-21","cost"]',
         '["b","acme",null,"2026-11-21","cost"]',
     }
+
+
+async def test_who_was_refused_waits_until_it_is_granted(book: Book) -> None:
+    """Whoever raises an account learns which threads wait for it, each once, and for it alone."""
+    other = account("other")
+    await book.reserve(hold(), [claim("1")])
+    first, second, third = hold(thread="b"), hold(thread="a"), hold(thread="a")
+    for each in (first, second, third):
+        assert (await book.reserve(each, [claim("0.5"), claim("0.1", of=other)]))[0].refused
+        assert await book.wait(each.id, account()) == 0
+    assert await book.waiting(account()) == ("a", "b")
+    assert await book.waiting(other) == ()
+    await book.raise_cap(uuid4(), account(), D(1))
+    await book.reserve(hold(first.id, "2", thread="b"), [claim("0.5")])
+    assert await book.waiting(account()) == ("a",)
+    await book.close("a")
+    assert await book.waiting(account()) == ()
+
+
+async def test_who_was_refused_before_a_raise_does_not_wait_for_the_next_one(book: Book) -> None:
+    """Between the refusal and the question somebody else may allow more: how much is told in the place of waiting."""
+    await book.reserve(hold(), [claim("1")])
+    mine = hold()
+    await book.reserve(mine, [claim("0.5")])
+    await book.raise_cap(uuid4(), account(), D("0.2"))
+    await book.raise_cap(uuid4(), account(), D("0.1"))
+    assert await book.wait(mine.id, account()) == D("0.3")
+    assert await book.waiting(account()) == ()
+    assert (await book.reserve(hold(mine.id, "2"), [claim("0.5")]))[0].refused
+    assert await book.wait(mine.id, account()) == 0
+    assert await book.waiting(account()) == (mine.thread,)

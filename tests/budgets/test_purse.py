@@ -1,6 +1,7 @@
 """What the process before has set aside and never settled, as the attempt finds it that comes after a crash."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -11,12 +12,14 @@ from activities.journal import Author, Journal
 from activities.purse import Held, Purse
 from activities.steps import Learned, ModelStep, Tell, ToolStep
 from activities.views import Views
-from budgets.account import Account
+from budgets.account import Account, Claim
+from budgets.book import Hold
 from budgets.files import Budgets
 from budgets.memory import MemoryBook
 from eventlog.events import (
     AnyEvent,
     BudgetExceeded,
+    BudgetRaised,
     BudgetWarned,
     LLMCallFailed,
     LLMCallRequested,
@@ -229,3 +232,22 @@ async def test_what_costs_nothing_is_made_though_nothing_is_left() -> None:
     await desk.book.settle(held.id, {"cost": D(2)})
     assert isinstance(await desk.before_tool("free"), Held)
     assert isinstance(await desk.before_tool("dear", 2), Learned)
+
+
+async def test_a_raise_that_came_before_the_question_answers_it() -> None:
+    """The attempt after a crash finds its question, and that there is more since: nobody is asked in vain."""
+    desk = Desk()
+    await desk.write(desk.terms, said("hi"))
+    day = Account("day", "acme", None, f"{datetime.now(UTC):%Y-%m-%d}", "cost")
+    await desk.book.reserve(Hold(uuid4(), "other", "1"), [Claim(day, D("0.95"), D("1.00"))])
+    asked = await desk.before()
+    assert isinstance(asked, Learned)
+    assert [type(each.event) for each in asked.marks] == [BudgetExceeded]
+    assert await desk.book.waiting(day) == (THREAD,)
+    await desk.book.raise_cap(uuid4(), day, D(2))
+    again = await desk.before(attempt=2)
+    assert isinstance(again, Learned)
+    [_, raised] = [each.event for each in again.marks]
+    assert isinstance(raised, BudgetRaised)
+    assert (raised.more.cost, raised.account, raised.elsewhere) == (D(2), day.name, True)
+    assert await desk.book.waiting(day) == ()

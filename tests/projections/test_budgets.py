@@ -21,7 +21,7 @@ from eventlog.events import (
 from eventlog.raises import Raise
 from eventlog.terms import Limits
 from ledger.entries import enter
-from projections.decide import decide
+from projections.decide import decide, refusal
 from projections.evolution import evolve
 from projections.fold import fold
 from projections.next_step import AwaitRaise, CallModel, Finish, Step, TripLimit, next_step
@@ -151,6 +151,19 @@ def test_more_of_a_shared_budget_is_not_more_of_the_threads() -> None:
     assert raised is not None
     after = evolve(session, 3, raised)
     assert (after.limits.cost, after.budget) == (D(1), None)
+
+
+def test_what_was_raised_elsewhere_answers_the_same_question_only() -> None:
+    """It adds nothing here; whoever does not wait for that account is left alone, without a trace."""
+    elsewhere = RaiseBudget(amounts=Raise(cost=D(5)), by="ana", reason="in t-1", elsewhere=ACCOUNT)
+    session = session_of(*begun(cost=1), asks(account=ACCOUNT))
+    raised = decide(session, elsewhere)
+    assert raised == BudgetRaised(more=Raise(cost=D(5)), by="ana", reason="in t-1", account=ACCOUNT, elsewhere=True)
+    assert raised is not None
+    assert evolve(session, 3, raised).budget is None
+    for other in (session_of(*begun(cost=1)), session_of(*begun(cost=1), asks()), evolve(session, 3, raised)):
+        assert decide(other, elsewhere) is None
+        assert refusal(other, elsewhere) == "it does not wait for that budget"
 
 
 @pytest.mark.parametrize("at_limit", ["ask", "end", "degrade"])

@@ -110,6 +110,17 @@ LINES: list[tuple[AnyEvent, str, str]] = [
         "ana",
         "allowed more: 5 cost, 2 calls of look, models of unknown price: fine",
     ),
+    (
+        BudgetRaised(
+            more=Raise(cost=Decimal(5)),
+            by="ana",
+            reason="in t-1",
+            account='["b","acme",null,"2026-11","cost"]',
+            elsewhere=True,
+        ),
+        "ana",
+        "allowed more elsewhere: 5 cost of b for acme in 2026-11: in t-1",
+    ),
     (BudgetRefused(by="ana", reason="too dear"), "ana", "allowed no more: too dear"),
     (
         ModelChanged(model=MODEL, previous="dear", reason="no room"),

@@ -297,6 +297,30 @@ async def test_a_tenants_threads_share_a_budget(
     assert await stands(book, world, first.id) == {"cost": (Decimal("0.4"), Decimal(0))}
 
 
+async def test_who_raises_a_shared_budget_wakes_all_who_wait_for_it(
+    play: Play, prices: Path, budgets: Callable[[str], Path], book: PostgresBook
+) -> None:
+    """One answer is enough for four threads; it counts once, and a fifth, of another tenant, goes on waiting."""
+    file = budgets("id: small, each: tenant, per: month, cost: 0.01")
+    world = await play({"go": [dime(), done()]}, [look], prices_file=prices, budgets=file)
+    waiting = [await world.start("go", model=MODEL, tenant="acme") for _ in range(4)]
+    apart = await world.start("go", model=MODEL, tenant="beta")
+    for handle in (*waiting, apart):
+        await world.until(handle.id, is_asked)
+    await waiting[0].execute_update("raise", {"amounts": {"cost": 5}, "by": "ana", "reason": "worth it"})
+    assert {(await world.done(handle))["reason"] for handle in waiting} == {"success"}
+    raises = {handle.id: of(await world.events(handle.id), BudgetRaised) for handle in waiting}
+    assert [len(each) for each in raises.values()] == [1, 1, 1, 1]
+    assert [each.elsewhere for [each] in raises.values()] == [False, True, True, True]
+    assert {each.reason for [each] in raises.values()} == {"worth it", f"in {waiting[0].id}"}
+    account = raises[waiting[0].id][0].account
+    [raised] = [each.raised for each in await book.balances([Account.of(account).period]) if each.account == account]
+    assert raised == 5
+    assert (await world.until(apart.id, is_asked)).budget is not None
+    await apart.signal("raise", {"refuse": True, "by": "ana"})
+    assert (await world.done(apart))["reason"] == "limit"
+
+
 async def test_calls_of_models_and_tools_count_together(
     play: Play, budgets: Callable[[str], Path], book: PostgresBook
 ) -> None:
