@@ -27,8 +27,11 @@ _TYPES = {
 }
 START_TIMEOUT = 60.0
 """Seconds."""
-DYNAMIC_CONFIG: Mapping[str, int] = {"history.transferProcessorMaxPollRPS": 100}
-"""The default, 20, costs every step of a workflow 50 ms on a server with one shard."""
+DYNAMIC_CONFIG: Mapping[str, int] = {
+    "history.transferProcessorMaxPollRPS": 100,  # the default, 20, costs each step 50 ms on a server with one shard
+    "frontend.namespaceCount": 20_000,  # by default, whoever waits as the 1,201st for a thread's end is turned away
+    "history.maxInFlightUpdates": 1_000,  # by default, a thread refuses to hear of more than ten answers at a time
+}
 
 
 def binary() -> Path:
