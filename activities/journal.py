@@ -52,6 +52,8 @@ class Intent:
 
     id: UUID
     position: int
+    event: AnyEvent
+    """What stands in the log: an earlier attempt may have said it in other words."""
     fresh: bool
 
 
@@ -87,7 +89,8 @@ class Journal:
         """Declare what is about to be done, and wait until that is durable, however long the log is away."""
         entry = self._entry(step, key, event, author)
         outcome = await self._append_at_last(step, entry)
-        return Intent(entry.id, _written(outcome, event).position, fresh=isinstance(outcome, Appended))
+        stands = _written(outcome, event)
+        return Intent(entry.id, stands.position, stands.event, fresh=isinstance(outcome, Appended))
 
     async def settle(self, step: InThread, key: str, event: AnyEvent, author: Author) -> Written:
         """Write what came of it, however long the log is away. Where another attempt was first, its word stands."""

@@ -115,7 +115,7 @@ class ModelActivities:
             counted = await self._purse.failed(held, answer)
             made = (call.prospect(step), permit)
             return await self._failed(step, call.author.because(intent), answer, made, counted)
-        return await self._record(step, call, intent, answer, round((time.monotonic() - began) * 1000))
+        return await self._record(step, call, declared, answer, round((time.monotonic() - began) * 1000))
 
     async def _known(self, step: ModelStep) -> Learned | None:
         """The outcome, where the log has it already."""
@@ -196,12 +196,14 @@ class ModelActivities:
         written = await self._journal.settle(step, _outcome(step), event, author)
         return Learned(marks=(written.mark,))
 
-    async def _record(self, step: ModelStep, call: Call, intent: UUID, reply: ModelReply, duration_ms: int) -> Learned:
+    async def _record(
+        self, step: ModelStep, call: Call, declared: Intent, reply: ModelReply, duration_ms: int
+    ) -> Learned:
         calls = tuple(self._call(block) for block in asked(reply))
         final, problem = verdict(reply, call.terms, call.so_far)
         event = LLMResponseReceived(
             step=step.step,
-            at=step.at,
+            at=_shown_up_to(step, declared),
             content=reply.content,
             tool_calls=calls,
             stop_reason=reply.stop_reason,
@@ -214,7 +216,7 @@ class ModelActivities:
             message_id=reply.message_id,
             request_id=reply.request_id,
         )
-        author = call.author.because(intent)
+        author = call.author.because(declared.id)
         written = await self._journal.settle(step, _outcome(step), event, author)
         await self._purse.replied(step, call.held, event, author)
         return Learned(marks=(written.mark,))
@@ -239,6 +241,14 @@ def _is_next(intent: Intent, step: ModelStep) -> bool:
     stands before the intent. So this look costs no query; it is made later than one before the intent would be.
     """
     return intent.fresh and intent.position == step.at + 1
+
+
+def _shown_up_to(step: ModelStep, declared: Intent) -> int:
+    """The position up to which the request shows the log.
+
+    A request that is made again when nothing it shows has changed, though something else was written, is the same one.
+    """
+    return declared.event.at if isinstance(declared.event, LLMCallRequested) else step.at
 
 
 def _outcome(step: ModelStep) -> str:

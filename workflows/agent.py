@@ -99,7 +99,7 @@ class AgentWorkflow(Stopping):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
             try:
-                await self._take(step)
+                await (self._until_told() if self._is_to_stop() else self._take(step))
             except asyncio.CancelledError:
                 await self._cancel()
                 await self._tell_of_drop(step)
@@ -116,9 +116,10 @@ class AgentWorkflow(Stopping):
     async def tell(self, request: Request) -> Learned:
         """Make the fact a person's request asks for; requests are told in the order they came in."""
         self._told += 1
-        learned = await self._tell(f"request/{workflow.info().first_execution_run_id}/{self._told}", request)
-        if isinstance(request, Steer):
-            await self._skip_calls()
+        with self._heard(request):
+            learned = await self._tell(f"request/{workflow.info().first_execution_run_id}/{self._told}", request)
+            if isinstance(request, Steer):
+                await self._skip_calls()
         return learned
 
     # -- one verb for each step ----------------------------------------------------------------
@@ -203,6 +204,9 @@ class AgentWorkflow(Stopping):
                 await self._await_answer(call)
             else:
                 await workflow.wait_condition(lambda: not self.session.paused)
+                if self._is_to_stop():
+                    await self._until_told()
+                    continue
                 if (question := self.session.budget) is not None:
                     await self._await_raise(AwaitRaise(question.position, question.expires_at))
                 if self.session.budget is not None or self.session.exceeded:

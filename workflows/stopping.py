@@ -1,5 +1,8 @@
 """How the process stops: at a point, in the middle of a model call, and with calls that are not to run any more."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -15,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         Reach,
         Skip,
     )
+    from projections.requests import Interrupt, Pause, Request, SetBreakpoint, Steer, Terminate
     from projections.session import PendingCall
     from projections.steering import INTERRUPTED
     from projections.stopping import DROPPED, drops_model_call, kind_of_stop, skips_calls, why_stopped
@@ -23,12 +27,35 @@ with workflow.unsafe.imports_passed_through():
     from workflows.waiting import Waiting
 
 
+STOPS = Pause | Interrupt | Steer | Terminate | SetBreakpoint
+STOPS_COME_FIRST = "stops-come-first"
+"""Histories up to 0.3.0 may have begun something between such a request and its fact."""
+
+
 class Stopping(Waiting):
     """A session that can be stopped, and gives each call its outcome then."""
 
     def __init__(self) -> None:
         super().__init__()
         self._reached = 0
+        self._stops = 0
+        """Requests to stop that have come in and are not facts yet."""
+
+    @contextmanager
+    def _heard(self, request: Request) -> Iterator[None]:
+        """Nothing new is begun until the request is a fact, where it is one to stop; that may take a worker's death."""
+        stops = isinstance(request, STOPS)
+        self._stops += stops
+        try:
+            yield
+        finally:
+            self._stops -= stops
+
+    def _is_to_stop(self) -> bool:
+        return self._stops > 0 and workflow.patched(STOPS_COME_FIRST)
+
+    async def _until_told(self) -> None:
+        await workflow.wait_condition(lambda: not self._stops)
 
     async def _stop_at(self, point: Point) -> None:
         """Record that the session has come to a point, and so pause it."""

@@ -34,10 +34,16 @@ class ModelCallsEndOnce(Invariant):
 
 
 class RepliesWereAskedFor(Invariant):
-    """The intent to ask the model, showing it the stream up to a position, stands before the reply to that."""
+    """The intent to ask the model, showing it the stream up to a position, stands before the reply to that.
+
+    Up to 0.3.0 a request that was made again later, though nothing it shows had changed, was not declared anew, and its
+    reply told the later position.
+    """
 
     def __init__(self) -> None:
         self._asked: set[tuple[int, int]] = set()
+        self._declared: dict[int, int] = {}
+        """Where the first request of a model call stands."""
 
     def breaks(self, moment: Moment) -> Iterator[str]:
         """A request that shows what is not there yet, and a reply without a request."""
@@ -46,7 +52,14 @@ class RepliesWereAskedFor(Invariant):
                 if not 0 <= event.at < moment.recorded.position:
                     yield f"the request at position {moment.recorded.position} shows the stream up to {event.at}"
                 self._asked.add((event.step, event.at))
-            case LLMResponseReceived() if (event.step, event.at) not in self._asked:
+                self._declared.setdefault(event.step, moment.recorded.position)
+            case LLMResponseReceived() if not self._was_asked_for(event):
                 yield f"nobody declared to ask for the reply to model call {event.step} at position {event.at}"
             case _:
                 pass
+
+    def _was_asked_for(self, reply: LLMResponseReceived) -> bool:
+        if (reply.step, reply.at) in self._asked:
+            return True
+        declared = self._declared.get(reply.step)
+        return declared is not None and declared <= reply.at

@@ -10,6 +10,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from eventlog.events import (
     LLMCallFailed,
     LLMCallRequested,
+    LLMResponseReceived,
     LoopDetected,
     ModelChanged,
     SessionCompleted,
@@ -18,6 +19,7 @@ from eventlog.events import (
 from eventlog.postgres import PostgresEventLog
 from llm.messages import JsonObject
 from projections.fold import fold
+from projections.invariants.catalogue import breaches
 from projections.transcript import TRANSCRIPT, render
 from resilience.postgres import PostgresStore
 from stack.scripted.answers import Answer, Fault, Mind, Reply
@@ -131,6 +133,27 @@ async def test_a_probe_brings_them_all_back(play: Play, terms: Path) -> None:
     changes = [(change.before, change.after) for change in reversed(await store_of(world).changes(50))]
     assert changes[:2] == [("closed", "open"), ("open", "half_open")]
     assert ("half_open", "closed") in changes
+
+
+async def test_a_request_that_is_made_again_is_the_same_one(play: Play, terms: Path) -> None:
+    """Where nothing that it shows has changed meanwhile, the reply tells the position that was declared."""
+    well: list[bool] = []
+
+    def mind(body: JsonObject) -> Answer:  # noqa: ARG001
+        return Reply.text("well") if well else ILL
+
+    world = await play({"go": [[mind] * 12]}, rate_limits=written(terms, QUICK))
+    handle = await world.start("go")
+    await world.until(handle.id, lambda session: session.failures == 2)
+    await handle.execute_update("pause", {"by": "ana"})
+    await handle.execute_update("resume", {"by": "ana"})
+    well.append(True)
+    assert (await world.done(handle))["status"] == "completed"
+    recorded = await world.recorded(handle.id)
+    [declared] = [each.event for each in recorded if isinstance(each.event, LLMCallRequested)]
+    [reply] = [each.event for each in recorded if isinstance(each.event, LLMResponseReceived)]
+    assert reply.at == declared.at
+    assert list(breaches(recorded)) == []
 
 
 async def test_another_model_stands_in(play: Play, terms: Path) -> None:

@@ -232,6 +232,26 @@ async def test_a_thread_stops_at_its_points(play: Play, when: str, named: str | 
     assert (await world.types(handle.id)).count("BreakpointReached") == expected
 
 
+@pytest.mark.parametrize(("stop", "again"), [("pause", "resume"), ("interrupt", "resume")])
+async def test_nothing_begins_while_a_stop_is_on_its_way_into_the_log(play: Play, stop: str, again: str) -> None:
+    """It came in with the thread itself: the model is not asked before it is a fact, and has its effect."""
+    world = await play({"go": [Reply.text("done")]})
+    handle = await world.client.start_workflow(
+        "Agent",
+        {"message": "go"},
+        id=f"t-{uuid4()}",
+        task_queue=world.queue,
+        start_signal=stop,
+        start_signal_args=[{"by": "ana"}],
+    )
+    world.handles.append(handle)
+    await world.until(handle.id, lambda session: session.paused or session.held)
+    assert (await handle.execute_update(again, {"by": "ana"}))["position"] == 3
+    assert (await world.done(handle))["status"] == "completed"
+    [call] = [event for event in await world.events(handle.id) if isinstance(event, LLMCallRequested)]
+    assert call.at == 3
+
+
 async def test_a_breakpoint_set_while_a_call_waits_for_leave_stops_before_it(play: Play) -> None:
     """The leave is given, and still the call does not begin."""
     world = await play(ASK, [launch])
