@@ -108,6 +108,8 @@ class ThreadReport:
     """Where it was stopped, in words: by a breakpoint, after one step, or by an interruption."""
     breakpoints: tuple[str, ...] = ()
     """Those that are set, by id."""
+    not_running: str | None = None
+    """Why nothing runs it here, where it has not ended and nothing does."""
 
     @property
     def ended(self) -> bool:
@@ -119,6 +121,8 @@ class ThreadReport:
         """The exit code of a command that waited for this."""
         match self.status:
             case "failed" | "terminated":
+                return ExitCode.FAILED
+            case _ if self.not_running:
                 return ExitCode.FAILED
             case "paused":
                 return ExitCode.WAITING

@@ -11,9 +11,9 @@ from temporalio.client import Client, WorkflowFailureError
 
 from cli.answers import ThreadReport
 from cli.errors import DatabaseUnreachable, NotFound, TemporalUnreachable
-from cli.reading import Reading, closed_from_outside
+from cli.reading import Reading, closed_from_outside, nobodys
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, temporal
-from cli.visibility import CLOSED_OTHERWISE
+from cli.visibility import OVER
 from eventlog.log import LogUnavailable, Recorded
 from eventlog.streams import ThreadId
 from projections.timeline import Line
@@ -43,11 +43,11 @@ class Closed:
 
 
 async def follow(client: Client, reading: Reading) -> AsyncGenerator[Progress]:
-    """Every step of a thread from its beginning; ends when the thread has ended, whoever ended it."""
+    """Every step of a thread from its beginning; ends with the thread, whoever ended it, or when nothing runs it."""
     closing = asyncio.create_task(closed(client, reading.thread))
     first = True
     try:
-        if await _ended_otherwise(client, reading.thread):
+        if await is_over(client, reading.thread):
             await closing  # the very first look must not find anybody waiting who waits no more
         while True:
             over = closing.done()  # asked before the stream is read: then the stream has all there will be
@@ -56,7 +56,7 @@ async def follow(client: Client, reading: Reading) -> AsyncGenerator[Progress]:
                 progress = replace(progress, report=without_end(reading, closing.result()))
             if progress.news or first or over:
                 yield progress
-            if progress.report.ended:
+            if progress.report.ended or over:
                 return
             first = False
             await asyncio.wait({closing}, timeout=INTERVAL)
@@ -65,14 +65,16 @@ async def follow(client: Client, reading: Reading) -> AsyncGenerator[Progress]:
         await asyncio.gather(closing, return_exceptions=True)
 
 
-async def _ended_otherwise(client: Client, thread: ThreadId) -> bool:
-    """Whether the thread's workflow was ended from outside, as far as Temporal can be asked."""
+async def is_over(client: Client, thread: ThreadId) -> bool:
+    """Whether the thread's workflow has closed, or there is none, as far as Temporal can be asked."""
     try:
         with temporal(client):
             found = await client.get_workflow_handle(thread).describe(rpc_timeout=RPC_TIMEOUT)
-    except (NoSuchWorkflow, TemporalUnreachable):
+    except NoSuchWorkflow:
+        return True
+    except TemporalUnreachable:
         return False
-    return found.status in CLOSED_OTHERWISE
+    return found.status in OVER
 
 
 async def _look(reading: Reading) -> Progress:
@@ -85,7 +87,8 @@ def without_end(reading: Reading, end: Closed | None) -> ThreadReport:
     """The report of a thread whose workflow is over though its stream has no end."""
     if end is None and not reading.session.started:
         raise NotFound(f"there is no thread {reading.thread}", remedy="`perdure list` shows the threads there are")
-    end = end or Closed("failed", "Temporal no longer knows its workflow")
+    if end is None:
+        return nobodys(reading.report())
     return closed_from_outside(reading.report(), end.status, end.why)
 
 
@@ -108,7 +111,7 @@ async def closed(client: Client, thread: ThreadId) -> Closed | None:
         try:
             with temporal(client):
                 await handle.result()
-            return Closed("failed", "its workflow completed without writing an end")
+            return Closed("failed", "its workflow has completed, and its stream has no end; see: perdure verify")
         except NoSuchWorkflow:
             return None
         except WorkflowFailureError as error:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     upload = "upload"
     review = "review"
     budget = "budget"
+    loop = "loop"
 
 
 OneThread = Annotated[str | None, typer.Argument(metavar="THREAD", help="Only this thread's.", show_default=False)]
@@ -56,7 +57,7 @@ async def pending(
     for_: For = None,
     mine: Mine = False,
 ) -> None:
-    """Show what waits for a person, in all threads: approvals with the exact arguments, questions, budgets."""
+    """Show what waits for a person, in all threads: approvals with the exact arguments, questions, budgets, circles."""
     from cli.question_pages import pending_page
 
     name = person(run, for_, mine=mine)

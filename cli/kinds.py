@@ -14,6 +14,6 @@ def kinds(given: Iterable[str]) -> Collection[str]:
     for name in wanted - KNOWN.keys():
         if not NAME.fullmatch(name):
             near = get_close_matches(name, KNOWN, n=3, cutoff=0.5)
-            meant = f"do you mean {' or '.join(near)}?" if near else "docs/events.md lists them"
+            meant = f"do you mean {' or '.join(near)}?" if near else "list them: perdure schema export | jq keys"
             raise BadUsage(f"there are no events of the type {name!r}", remedy=meant)
     return wanted

@@ -14,6 +14,8 @@ from rich.text import Text
 from cli.answers import PromptReport, RequestReport, ThreadLine, ThreadReport
 from cli.output import Output, as_json
 from cli.question_pages import question_text
+from cli.questions import LOOP
+from cli.reading import taking_over
 from cli.visible import one_line, visible
 from projections.session import Status
 from projections.timeline import Line
@@ -147,7 +149,12 @@ def _since(time: timedelta) -> str:
 
 def needs(report: ThreadReport) -> dict[str, Text]:
     """What a person can do for the thread, each in words and under a key of its own."""
+    if report.not_running:
+        words = f"nothing runs it here: {report.not_running}; have it go on: {taking_over(report.thread_id)}"
+        return {"not running": Text(visible(words), style="yellow")}
     found = {question.call_id: question_text(question) for question in report.pending}
+    if LOOP in found:
+        return found
     if report.status == "paused":
         where = f", {report.stopped_at}" if report.stopped_at else ""
         goes_on = f"it is paused{where}; let it go on: perdure resume {report.thread_id}"

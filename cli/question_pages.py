@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.answers import PendingQuestion
-from cli.questions import APPROVAL, BUDGET
+from cli.questions import APPROVAL, BUDGET, LOOP
 from cli.visible import one_line, visible
 
 _LONGEST = 60
@@ -53,6 +53,8 @@ def commands(question: PendingQuestion) -> list[str]:
         case "budget":
             raised = f"perdure raise {question.thread_id}"
             return [f"{raised} {_more(question.arguments)}", f"{raised} --refuse"]
+        case "loop":
+            return [f"perdure resume {question.thread_id}", f"perdure terminate {question.thread_id}"]
         case "confirm":
             return [f"perdure answer {target} yes", f"perdure answer {target} no"]
         case "choose":
@@ -85,7 +87,7 @@ def _details(question: PendingQuestion) -> Iterator[str]:
     if question.kind == APPROVAL:
         yield from f"{question.tool} {_json(question.arguments)}".split("\n")
         return
-    if question.kind == BUDGET:
+    if question.kind in (BUDGET, LOOP):
         return
     asked = question.inquiry or {}
     yield from (asked.get("details") or "").splitlines()

@@ -1,6 +1,6 @@
 """What waits for a person, as the commands tell it: one shape for leave, for answers and for budgets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +10,12 @@ from eventlog.events import ApprovalRequested, BudgetExceeded, HumanInputRequest
 from eventlog.inquiries import Inquiry
 from policy.persons import fits, person
 from projections.session import Session
-from projections.summary import Pending
+from projections.summary import Pending, Summary
 
 APPROVAL = "approval"
 BUDGET = "budget"
+LOOP = "loop"
+"""The kind of question, and what stands in the place of a call's id, where an agent goes round in circles."""
 INPUTS = ("confirm", "choose", "input", "upload", "review")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _SAID_ELSEWHERE = frozenset({"action", "question"})
@@ -38,6 +40,32 @@ def question_of(session: Session, pending: Pending) -> PendingQuestion:
         approvers=_groups(pending),
         **_about(session, pending),
     )
+
+
+def circle_of(summary: Summary) -> Iterator[PendingQuestion]:
+    """The question whether an agent that goes round in circles may go on, where it waits for a person's word."""
+    if summary.circling is not None:
+        yield PendingQuestion(
+            thread_id=summary.session.thread_id,
+            call_id=LOOP,
+            kind=LOOP,
+            tool="",
+            arguments={"period": summary.circling.period, "times": summary.circling.times},
+            question=f"May it go on? {summary.session.stopped_at}",
+            reason=f"it goes round in circles: {summary.circling.calls}",
+            risk=None,
+            expires_at=None,
+            tenant=summary.session.tenant,
+            position=summary.circled_at,
+            inquiry=None,
+            quorum=1,
+            votes=(),
+            approvers=(),
+            escalated=0,
+            edited_by=None,
+            self_approval=True,
+            token=False,
+        )
 
 
 def may_answer(question: PendingQuestion, name: str) -> bool:

@@ -24,6 +24,16 @@ class Reading(Story):
         return news
 
 
+def taking_over(thread: str) -> str:
+    """The command that has a thread go on which nothing runs."""
+    return f"perdure export {thread} | perdure import - --run"
+
+
+def nobodys(report: ThreadReport) -> ThreadReport:
+    """The report of a thread that has not ended and that nothing runs here."""
+    return replace(report, not_running="Temporal knows no workflow of it: it was imported, or is forgotten")
+
+
 def closed_from_outside(report: ThreadReport, status: Literal["failed", "terminated"], why: str) -> ThreadReport:
     """The report of a thread whose workflow was ended by somebody else than itself, so that its stream has no end."""
     return replace(report, status=status, pending=(), call_id=None, summary=why)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from cli.answers import ThreadReport
-from cli.questions import question_of
+from cli.questions import circle_of, question_of
 from eventlog.events import LLMResponseReceived, UnknownEvent
 from eventlog.log import Recorded
 from eventlog.streams import ThreadId
@@ -54,7 +54,7 @@ class Story:
     def report(self) -> ThreadReport:
         """Where the thread stands by its stream."""
         summary, session, ended = self.summary, self.session, self.summary.ended
-        pending = tuple(question_of(session, each) for each in summary.pending)
+        pending = (*(question_of(session, each) for each in summary.pending), *circle_of(summary))
         usage = summary.usage
         return ThreadReport(
             thread_id=self.thread,

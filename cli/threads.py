@@ -18,13 +18,13 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from cli.abbreviation import meant
 from cli.answers import PendingQuestion, ThreadLine, ThreadReport
-from cli.errors import NotFound, NoWorker, Refused, TemporalUnreachable
-from cli.following import Progress, closed, follow, without_end
+from cli.errors import NotFound, NoWorker, Refused
+from cli.following import Progress, closed, follow, is_over, without_end
 from cli.questions import APPROVAL
-from cli.reading import Reading
+from cli.reading import Reading, taking_over
 from cli.story import Headline, no_headline
 from cli.temporal import RPC_TIMEOUT, NoSuchWorkflow, count_workers, on_behalf_of, temporal
-from cli.visibility import CLOSED_OTHERWISE, listed, logged, waiting
+from cli.visibility import listed, logged, waiting
 from eventlog.events import ApprovalEscalated, ApprovalRequested
 from eventlog.log import NO_STREAM, EventLog, Recorded
 from eventlog.streams import ThreadId, stream_of
@@ -238,16 +238,13 @@ class Threads:
         return reading.report() if at is not None else await self.judged(reading)
 
     async def judged(self, reading: Reading) -> ThreadReport:
-        """The report of what was read, unless the workflow was ended from outside: then Temporal's word counts."""
+        """The report of what was read, unless nothing runs the thread any more: then Temporal's word counts."""
         report = reading.report()
-        if report.ended:
+        if report.ended or not await is_over(self._client, reading.thread):
             return report
-        with suppress(NoSuchWorkflow, TemporalUnreachable):
-            with temporal(self._client):
-                found = await self._client.get_workflow_handle(reading.thread).describe(rpc_timeout=RPC_TIMEOUT)
-            if found.status in CLOSED_OTHERWISE:
-                return without_end(reading, await closed(self._client, reading.thread))
-        return report
+        await reading.catch_up()  # it may have ended since
+        report = reading.report()
+        return report if report.ended else without_end(reading, await closed(self._client, reading.thread))
 
     async def pending(self, thread: ThreadId | None = None) -> list[PendingQuestion]:
         """The questions that wait for a person, in one thread or in all."""
@@ -357,7 +354,7 @@ class Threads:
             return _ended(thread, session.completed)
         return Refused(
             f"nothing runs thread {thread}: its workflow was ended from outside, its start failed, or it was imported",
-            remedy=f"see how far it came: perdure show {thread}; `perdure import FILE --run` has an export go on here",
+            remedy=f"have it go on here: {taking_over(thread)}",
             kind="not_running",
         )
 

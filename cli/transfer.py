@@ -91,9 +91,8 @@ async def import_(
         try:
             added = await rows.restore(archive)
         except StreamDiffers as error:
-            raise Refused(
-                str(error), remedy=f"see what is here: perdure show {archive.thread}", kind="exists"
-            ) from error
+            here = error.found or archive.thread
+            raise Refused(str(error), remedy=f"see what is here: perdure show {here}", kind="exists") from error
     running = await _run_on(run, archive.thread) if run_on else False
     count = len(archive.rows)
     answer = {"thread_id": archive.thread, "events": count, "added": added, "running": running}

@@ -5,8 +5,9 @@ import errno
 from temporalio.service import RPCError
 
 from cli.errors import BadUsage, ClientError, DatabaseUnreachable, TemporalUnreachable, Unreachable
+from eventlog.artifacts.store import ArtifactsUnavailable
 from eventlog.custom import RefusedEvent
-from eventlog.log import LogError, LogMisconfigured, LogUnavailable
+from eventlog.log import LogCorrupted, LogError, LogMisconfigured, LogUnavailable
 from eventlog.releases import NotASchema
 from eventlog.streams import InvalidName
 from llm.errors import ModelRefusesRequest
@@ -28,6 +29,8 @@ def translated(error: Exception) -> ClientError | None:
             return BadUsage(str(error), kind="damaged", remedy="put it back as it was released")
         case LogMisconfigured():
             return DatabaseUnreachable(str(error), remedy=_DOCTOR, kind="database_misconfigured")
+        case ArtifactsUnavailable():
+            return Unreachable(f"large content cannot be read or written: {error}", remedy=_DOCTOR)
         case LogUnavailable(remedy=str(remedy)):
             return DatabaseUnreachable(
                 f"the log cannot be written: {error}", remedy=f"{remedy}; {_DOCTOR}", kind="database_unwritable"
@@ -36,6 +39,12 @@ def translated(error: Exception) -> ClientError | None:
             return DatabaseUnreachable(
                 f"the log cannot be reached: {error}",
                 remedy=f"start it with `perdure up`, or check DATABASE_URL; {_DOCTOR}",
+            )
+        case LogCorrupted():
+            return ClientError(
+                f"the log refuses: {error}",
+                remedy="`perdure verify` tells of all that is damaged; `perdure show --at` shows what stands before it",
+                kind="log",
             )
         case LogError():
             return ClientError(f"the log refuses: {error}", kind="log")

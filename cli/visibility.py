@@ -29,6 +29,8 @@ CLOSED_OTHERWISE: dict[WorkflowExecutionStatus, Status] = {
     WorkflowExecutionStatus.CANCELED: "terminated",
 }
 """What a workflow's end means for its thread, where the workflow did not simply complete."""
+OVER = frozenset({*CLOSED_OTHERWISE, WorkflowExecutionStatus.COMPLETED})
+"""How a workflow stands that will do no more."""
 
 
 async def listed(client: Client, status: Status | None, tenant: str | None) -> AsyncGenerator[ThreadLine]:
@@ -43,8 +45,8 @@ async def listed(client: Client, status: Status | None, tenant: str | None) -> A
 
 
 async def waiting(client: Client) -> list[ThreadId]:
-    """The threads that wait for an approval, longest first."""
-    query = f"{_OURS} AND ExecutionStatus = 'Running' AND {PENDING.name} > 0"
+    """The threads that may wait for a person, longest first: those with questions, and those that stand still."""
+    query = f"{_OURS} AND ExecutionStatus = 'Running' AND ({PENDING.name} > 0 OR {STATUS.name} = 'paused')"
     with temporal(client):
         found = [ThreadId(each.id) async for each in client.list_workflows(query, rpc_timeout=RPC_TIMEOUT)]
     return found[::-1]

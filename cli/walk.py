@@ -15,19 +15,20 @@ from cli.command import Invocation
 from cli.errors import BadUsage, NotFound, NoWorker, Refused
 from cli.given import made
 from cli.question_pages import question_text
-from cli.questions import APPROVAL, BUDGET
+from cli.questions import APPROVAL, BUDGET, LOOP
 from cli.threads import Threads, Wish
 from cli.typing_in import Lines
 from cli.visible import visible
 from eventlog.raises import Raise
 from eventlog.streams import ThreadId
-from projections.requests import Answer, Approve, Deny, RaiseBudget
+from projections.requests import Answer, Approve, Deny, RaiseBudget, Resume, Terminate
 
 _CHOICES = {
     APPROVAL: "y(es), n(o), e(dit), s(kip), q(uit)",
     "confirm": "y(es), n(o), s(kip), q(uit)",
     "review": "y(es, use it), e(dit), n(o, send it back), s(kip), q(uit)",
     BUDGET: "y(es, more), n(o), s(kip), q(uit)",
+    LOOP: "y(es, go on), n(o, end it), s(kip), q(uit)",
 }
 _OTHERWISE = "a(nswer), s(kip), q(uit)"
 _WORDS = {"yes": "y", "no": "n", "edit": "e", "skip": "s", "quit": "q", "answer": "a"}
@@ -128,6 +129,8 @@ class Walk:
                 return await self._approval(question, key)
             case "budget":
                 return await self._raise(question, key)
+            case "loop" if key in ("y", "n"):
+                return made(Resume, by=self._name) if key == "y" else made(Terminate, by=self._name)
             case "confirm" if key in ("y", "n"):
                 return self._answer(question, key == "y")
             case "review":

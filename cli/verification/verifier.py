@@ -22,7 +22,7 @@ from eventlog.streams import AGENT, InvalidName, ThreadId, stream_of, thread_id
 from eventlog.vocabulary import NO_EVENTS, Vocabulary
 from projections.evolution import SESSION
 from projections.fold import fold
-from projections.invariants.catalogue import breaches
+from projections.invariants.catalogue import CONTENTS, INVARIANTS, breaches
 from projections.invariants.invariant import Breach
 
 NO_HISTORY = "threads of which Temporal knows no workflow: only their streams were looked at"
@@ -112,7 +112,7 @@ class Verifier:
             look.repaired += await repair(self._log, thread, look.events, look.outside, mend_as)
             async for recorded in self._log.read(stream_of(thread), len(look.events)):
                 look.take(recorded)
-        look.add(*breaches(look.events))
+        look.add(*breaches(look.events, (*INVARIANTS, *CONTENTS)))
         if not readable:
             look.unchecked[UNSOUND] += 1
             return look.verdict()

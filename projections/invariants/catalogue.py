@@ -14,6 +14,11 @@ from projections.invariants.calls import (
     ResultsHaveIntents,
     ToolsBeginOnce,
 )
+from projections.invariants.contents import (
+    AnswersAreTheLastReply,
+    ArgumentsHaveTheirDigest,
+    CallsAreAsTheModelWroteThem,
+)
 from projections.invariants.ending import LimitsHold, NothingFollowsTheEnd, TheEndLeavesNothingOpen
 from projections.invariants.invariant import Breach, Invariant, Moment
 from projections.invariants.model import ModelCallsEndOnce, RepliesWereAskedFor, StepsFollowEachOther
@@ -46,6 +51,9 @@ INVARIANTS: Sequence[type[Invariant]] = (
     NothingFollowsTheEnd,
     ViewsAgree,
 )
+"""Rules that hold of every stream, whatever its events say to people."""
+CONTENTS: Sequence[type[Invariant]] = (CallsAreAsTheModelWroteThem, ArgumentsHaveTheirDigest, AnswersAreTheLastReply)
+"""Rules about what they say."""
 
 
 def breaches(events: Iterable[Recorded], kinds: Sequence[type[Invariant]] = INVARIANTS) -> Iterator[Breach]:

@@ -44,6 +44,7 @@ CONVERSATIONS = {
     "write": [Reply.tools(WRITE, text="I will write it."), Reply.text("It is written.")],
     "ask": [Reply.tools(CHOICE), Reply.text("So be it.")],
     "ask for all": [Reply.tools(*ALL), Reply.text("Thank you.")],
+    "go round": [Reply.tools(("echo", {"text": "again"}))] * 9,
     "write two": [Reply.tools((*WRITE, "toolu_aaa1"), (*WRITE, "toolu_aab2")), Reply.text("Both are written.")],
 }
 

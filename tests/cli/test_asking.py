@@ -10,7 +10,14 @@ from uuid import uuid4
 import pytest
 
 from cli.exits import ExitCode
-from eventlog.events import ApprovalGranted, BudgetRaised, HumanInputProvided, RequestIgnored
+from eventlog.events import (
+    ApprovalGranted,
+    BudgetRaised,
+    HumanInputProvided,
+    RequestIgnored,
+    SessionResumed,
+    SessionTerminationRequested,
+)
 from tests.cli.conftest import Ended, Perdure, ended
 from tests.workflow.world import World
 
@@ -213,6 +220,22 @@ async def test_a_question_about_an_unknown_price_is_answered_by_yes_or_no(perdur
     assert "1 answered" in (await typed(perdure, "y\n", "approve", "-i", thread)).err
     [raised] = [each for each in await world.events(thread) if isinstance(each, BudgetRaised)]
     assert raised.more.unpriced
+
+
+async def test_an_agent_in_circles_is_a_question_too(perdure: Perdure, world: World) -> None:
+    """Whether it may go on stands in the inbox of all threads, and the walk takes a yes or a no."""
+    threads = [f"t-{uuid4()}" for _ in range(2)]
+    for thread, word, said in zip(threads, "yn", (SessionResumed, SessionTerminationRequested), strict=True):
+        await perdure("start", "go round", "--thread", thread)
+        await world.until(thread, lambda session: session.paused)
+        listed = (await perdure("pending", "--kind", "loop", "--json")).json["pending"]
+        [question] = [each for each in listed if each["thread_id"] == thread]
+        assert (question["call_id"], question["arguments"]) == ("loop", {"period": 1, "times": 5})
+        shown = (await perdure("pending", thread)).out
+        assert [f"perdure {command} {thread}" in shown for command in ("resume", "terminate")] == [True, True]
+        assert "1 answered" in (await typed(perdure, f"{word}\n", "approve", "-i", thread)).err
+        assert any(isinstance(each, said) for each in await world.events(thread))
+        assert (await perdure("pending", thread, "--json")).json["pending"] == []
 
 
 async def test_a_question_about_a_budget_is_in_the_inbox_too(perdure: Perdure, world: World) -> None:

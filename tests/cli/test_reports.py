@@ -104,6 +104,7 @@ async def test_the_keys_of_the_json_are_those_that_are_documented() -> None:
     keys = [
         *("thread_id", "status", "position", "mode", "started_at", "call_id", "pending", "answer", "result"),
         *("reason", "summary", "problem", "turns", "tool_calls", "tokens", "cost_usd", "stopped_at", "breakpoints"),
+        "not_running",
     ]
     for events in (ASKING, CHAT, (began(),)):
         report = (await read(*events)).report()

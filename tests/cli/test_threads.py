@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from temporalio import workflow
 from temporalio.client import Client
@@ -13,10 +14,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from cli.answers import PendingQuestion, ThreadReport
 from cli.errors import ClientError, NotFound, NoWorker, Refused, TemporalUnreachable
+from cli.exits import ExitCode
+from cli.pages import needs
 from cli.threads import Threads
-from eventlog.streams import ThreadId
+from eventlog.streams import ThreadId, stream_of
 from projections.requests import Approve, Deny, Pause, Resume, Say, StartSession, Terminate
 from tests.cli.happenings import began, heard, over, replied, told
+from tests.conftest import Database
 from tests.workflow.world import World
 
 
@@ -130,6 +134,33 @@ async def test_what_is_ended_from_outside_is_told_as_it_is(threads: Threads, wor
     with pytest.raises(Refused) as refused:
         await threads.say(thread, Say(message="hello?"))
     assert refused.value.kind == "not_running"
+
+
+async def test_a_stream_that_lost_its_end_is_told_of(threads: Threads, world: World, database: Database) -> None:
+    """Where the workflow has completed and the stream does not tell of it, the thread is not said to run."""
+    handle = await world.start("hello")
+    await world.done(handle)
+    world.handles.clear()
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        for position, last in ((3, 3), (-1, -1)):
+            await connection.execute(
+                "delete from message_store.messages where stream_name = %s and position > %s",
+                (stream_of(ThreadId(handle.id)), position),
+            )
+            for ask in (threads.report, threads.wait):
+                report = await ask(ThreadId(handle.id))
+                assert (report.status, report.position) == ("failed", last)
+                assert "its stream has no end" in (report.summary or "")
+
+
+async def test_a_thread_that_nothing_runs_says_so(threads: Threads, world: World) -> None:
+    """One that Temporal knows nothing of, and that has not ended, stands where it stood; how it goes on is told."""
+    thread = await told(world.log, began(), heard("hello"))
+    for ask in (threads.report, threads.wait):
+        report = await ask(thread)
+        assert (report.status, report.position, report.exit) == ("running", 1, ExitCode.FAILED)
+        assert "Temporal knows no workflow" in (report.not_running or "")
+    assert "perdure import - --run" in needs(report)["not running"].plain
 
 
 async def test_a_start_that_fails_is_told(threads: Threads) -> None:

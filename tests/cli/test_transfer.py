@@ -186,8 +186,9 @@ async def test_another_stream_of_that_name_is_left_alone(database: Database, els
         other = Archive(
             ThreadId("fresh"), [row._replace(id=str(uuid4())) for row in archive.rows[:1]] + [archive.rows[1]]
         )
-        with pytest.raises(StreamDiffers, match=f"another stream already: {stream_of(taken)}"):
+        with pytest.raises(StreamDiffers, match=f"another stream already: {stream_of(taken)}") as raised:
             await rows.restore(other)
+        assert raised.value.found == taken
         assert await rows.read(stream_of(ThreadId("fresh"))) == []
 
 

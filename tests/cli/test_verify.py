@@ -1,6 +1,7 @@
 """Everything that is kept of a thread tells the same story, and where it does not, that is found and told."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -270,6 +271,50 @@ async def test_what_somebody_changed_is_found(
     world.handles.clear()  # it is no longer what every test's end looks for
     await spoil(database, statement, handle.id)
     assert rule in {each.invariant for each in (await verifier.verify(ThreadId(handle.id))).findings}
+
+
+CHANGED = [
+    ("CallsAreAsTheModelWroteThem", "LLMResponseReceived", "{tool_calls,0,arguments,word}"),
+    ("ArgumentsHaveTheirDigest", "ApprovalRequested", "{arguments,word}"),
+    ("ArgumentsHaveTheirDigest", "ToolExecutionRequested", "{arguments,word}"),
+    ("ArgumentsHaveTheirDigest", "ToolExecutionRequested", "{digest}"),
+    ("AnswersAreTheLastReply", "LLMResponseReceived", "{content,0,text}"),
+    ("AnswersAreTheLastReply", "SessionCompleted", "{answer}"),
+]
+"""What nothing but the same content elsewhere in the stream tells of: the rule, the event and the place in its data."""
+
+
+async def test_content_that_somebody_changed_is_found(world: World, threads: Threads, database: Database) -> None:
+    """What was asked for, allowed, run and answered stands twice in the stream; changed in one place, it is found."""
+    handle = await world.start("launch")
+    await world.until(handle.id, lambda session: session.status == "waiting")
+    await threads.ask(ThreadId(handle.id), Approve(call_id="call_1"))
+    await world.done(handle)
+    verifier = Verifier(world.log, None, world.queue, None)
+    assert (await verifier.verify(ThreadId(handle.id))).findings == ()
+    world.handles.clear()
+    for rule, kind, place in CHANGED:
+        old = await changed(database, handle.id, kind, place, '"other"')
+        assert rule in {each.invariant for each in (await verifier.verify(ThreadId(handle.id))).findings}, place
+        await changed(database, handle.id, kind, place, old)
+    assert (await verifier.verify(ThreadId(handle.id))).findings == ()
+
+
+async def changed(database: Database, thread: str, kind: str, place: str, value: str) -> str:
+    """Put another value into the data of an event of this type which has that place; what stood there, as JSON."""
+    stream = stream_of(ThreadId(thread))
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        cursor = await connection.execute(
+            "select id, data #> %s::text[] from message_store.messages"
+            " where stream_name = %s and type = %s and data #> %s::text[] is not null",
+            (place, stream, kind, place),
+        )
+        [(id_, old), *_] = await cursor.fetchall()
+        await connection.execute(
+            "update message_store.messages set data = jsonb_set(data, %s::text[], %s::jsonb) where id = %s",
+            (place, value, id_),
+        )
+    return json.dumps(old)
 
 
 async def test_what_was_not_rendered_for_damage_is_told(

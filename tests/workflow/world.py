@@ -23,7 +23,7 @@ from llm.clients import anthropic_client
 from llm.messages import ModelTerms
 from projections.evolution import SESSION
 from projections.fold import fold
-from projections.invariants.catalogue import breaches
+from projections.invariants.catalogue import CONTENTS, INVARIANTS, breaches
 from projections.session import Session
 from settings import Settings
 from stack.scripted.playbook import Playbook, Step
@@ -90,7 +90,7 @@ class World:
         for handle in self.handles:
             await replayer.replay_workflow(await handle.fetch_history())
             recorded = await self.recorded(handle.id)
-            assert not list(breaches(recorded))
+            assert not list(breaches(recorded, (*INVARIANTS, *CONTENTS)))
             session = fold(SESSION, recorded)
             if session.completed is None or session.completed == "terminated":
                 continue
