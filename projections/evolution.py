@@ -226,7 +226,7 @@ def _stopped(session: Session, event: BreakpointReached) -> Session:
 
 def _circling(session: Session, position: int, event: LoopDetected) -> Session:
     """The session going round in circles; a person's word that came after it stands."""
-    words = f"the same calls brought the same results {event.times} times"
+    words = steering.in_circles(event)
     match event.stage:
         case "told":
             return session

@@ -7,7 +7,7 @@ that do not depend on each other may come in any order.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eventlog.events import BreakpointReached, LLMResponseReceived
+from eventlog.events import BreakpointReached, LLMResponseReceived, LoopDetected
 from eventlog.terms import Breakpoint, When
 from projections.fold import changed
 
@@ -115,6 +115,11 @@ def reached(steering: Steering, event: BreakpointReached) -> Steering:
             return changed(stopped, after_calls=max(event.step, steering.after_calls))
         case _:  # before calls: these are told apart one by one
             return stopped
+
+
+def in_circles(event: LoopDetected) -> str:
+    """Why a session that goes round in circles was stopped, for people."""
+    return f"the same calls brought the same results {event.times} times"
 
 
 def in_words(event: BreakpointReached) -> str:

@@ -11,6 +11,7 @@ from eventlog.events import (
     BudgetExceeded,
     HumanInputRequested,
     LLMResponseReceived,
+    LoopDetected,
     SessionCompleted,
     UserMessageAdded,
 )
@@ -21,6 +22,7 @@ from projections.codec import json_codec
 from projections.evolution import SESSION
 from projections.fold import Projection
 from projections.session import PendingCall, Session, Status
+from projections.steering import in_circles
 from projections.usage import USAGE, Usage
 
 Asked: TypeAlias = ApprovalRequested | HumanInputRequested | BudgetExceeded
@@ -55,6 +57,10 @@ class Summary:
     """The questions of the current turn, by call."""
     edited: Mapping[str, Any] = field(default_factory=dict)
     """The arguments that somebody put in the place of those that were asked about, by call."""
+    circle: LoopDetected | None = None
+    """The last circle for which a person was asked."""
+    circled_at: int = -1
+    """Where that stands."""
     first_at: datetime | None = None
     last_at: datetime | None = None
 
@@ -62,6 +68,12 @@ class Summary:
     def status(self) -> Status:
         """The session in one word."""
         return self.session.status
+
+    @property
+    def circling(self) -> LoopDetected | None:
+        """The circle for which the session stands still, until a person has it go on or ends it."""
+        stands = self.circle is not None and self.session.stopped_at == in_circles(self.circle)
+        return self.circle if stands else None
 
     @property
     def answer(self) -> str | None:
@@ -144,6 +156,10 @@ def _lines(summary: Summary) -> Iterator[str]:
         kind = "approval" if isinstance(pending.asked, ApprovalRequested) else "an answer"
         yield f"waits for {kind}: {pending.call.question}"
         yield from (f"  {command}" for command in pending.commands)
+    if summary.circling is not None:
+        yield f"waits for a person: {session.stopped_at}"
+        yield f"  perdure resume {session.thread_id}"
+        yield f"  perdure terminate {session.thread_id}"
 
 
 def _cost(usage: Usage) -> str:
@@ -177,10 +193,12 @@ def _after(summary: Summary, recorded: Recorded) -> Summary:
             return replace(summary, edited={**summary.edited, event.call_id: event.edited_arguments})
         case BudgetExceeded():
             return replace(summary, asked={**summary.asked, BUDGET: event})
+        case LoopDetected(stage="asked"):
+            return replace(summary, circle=event, circled_at=recorded.position)
         case SessionCompleted():
             return replace(summary, ended=event)
         case _:  # counted by the session and the usage
             return summary
 
 
-SUMMARY: Projection[Summary] = Projection("summary", 3, Summary, evolve, json_codec(Summary))
+SUMMARY: Projection[Summary] = Projection("summary", 4, Summary, evolve, json_codec(Summary))

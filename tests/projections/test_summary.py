@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from eventlog.events import AnyEvent, SessionCompleted
+from eventlog.events import AnyEvent, LoopDetected, SessionCompleted, SessionPaused, SessionResumed
 from projections.fold import fold
 from projections.summary import SUMMARY, Summary, describe
 from tests.projections.facts import (
@@ -83,3 +83,16 @@ def test_an_empty_stream_has_a_summary() -> None:
     """A thread that has not begun is no error."""
     assert summary_of().duration == timedelta(0)
     assert describe(summary_of())
+
+
+def test_a_circle_waits_for_a_person_until_somebody_speaks() -> None:
+    """It is told of while the session stands still for it, and not for a pause of somebody's own after that."""
+    circle = LoopDetected(step=2, stage="asked", period=1, times=5, calls="read_file")
+    events = (started(), said("hi"), circle)
+    summary = summary_of(*events)
+    assert (summary.circling, summary.circled_at) == (circle, 2)
+    assert describe(summary).splitlines()[-2:] == ["  perdure resume thread-1", "  perdure terminate thread-1"]
+    for after in (SessionResumed(by="ana"), SessionCompleted(completion_reason="terminated", summary=".")):
+        assert summary_of(*events, after).circling is None
+    assert summary_of(*events, SessionResumed(by="ana"), SessionPaused(by="bo")).circling is None
+    assert summary_of(started(), circle.model_copy(update={"stage": "told"})).circling is None
