@@ -27,7 +27,7 @@ from eventlog.log import (
 from eventlog.marks import Mark
 from eventlog.metadata import Metadata
 
-CODE_VERSION = "0.3.0"
+CODE_VERSION = "0.4.0"
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to write what must not be lost."""
 

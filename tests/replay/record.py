@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 
@@ -39,6 +40,7 @@ CONVERSATIONS: dict[str, Sequence[Step]] = {
     "stepped": [Reply.tools(("look", {"word": "it"}, "call_1")), Reply.text("done")],
     "steered": [[ENDLESS, Reply.text("done")]],
     "interrupted": [[ENDLESS, Reply.text("done")]],
+    "held-back": [Reply.text("done")],
     "circling": [Reply.tools(("look", {"word": "x"}))] * 12,
 }
 CHECKOUT = Path(__file__).parents[2]
@@ -86,6 +88,7 @@ async def record(here: World) -> None:
     await step(here)
     await steer(here)
     await interrupt(here)
+    await hold_back(here)
     await allow_more(here)
     await circle(here)
 
@@ -191,6 +194,23 @@ async def interrupt(here: World) -> None:
     await handle.execute_update("message", "go on")
     await here.done(handle)
     await keep(here, "interrupted", handle)
+
+
+async def hold_back(here: World) -> None:
+    """A pause that comes with the thread itself, so that nothing begins before it is a fact."""
+    name = "held-back"
+    handle = await here.client.start_workflow(
+        "Agent",
+        {"message": name},
+        id=f"{name}-{uuid4()}",
+        task_queue=here.queue,
+        start_signal="pause",
+        start_signal_args=[{"by": "ana"}],
+    )
+    await here.until(handle.id, lambda session: session.paused)
+    await handle.execute_update("resume", {})
+    await here.done(handle)
+    await keep(here, name, handle)
 
 
 async def allow_more(here: World) -> None:

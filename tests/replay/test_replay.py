@@ -45,6 +45,7 @@ def test_the_version_of_today_has_a_corpus() -> None:
         "stepped",
         "steered",
         "interrupted",
+        "held-back",
         "raised",
         "circling",
     }
