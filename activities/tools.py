@@ -6,7 +6,6 @@ from decimal import Decimal
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from uuid import UUID
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -288,7 +287,7 @@ class ToolActivities:
     async def _act(self, attempt: Attempt, intent: Intent, pulse: Pulse) -> ToolResult | None:
         """The tool's result; None where nobody can know it."""
         records = Records(partial(self._write, attempt))
-        context = self._context(attempt, intent.id, pulse, records)
+        context = self._context(attempt, intent, pulse, records)
         with tool_span(attempt.planned, attempt.call.id) as span:
             again = intent.fresh or attempt.planned.effect != "unsafe"
             make = self._toolbox.run if again else self._toolbox.reconcile
@@ -308,14 +307,14 @@ class ToolActivities:
             told = {"call_id": attempt.call.id, "event_type": event.type_name, "position": written.position}
             activity.logger.warning("recorded_otherwise_before", extra=told)
 
-    def _context(self, attempt: Attempt, intent: UUID, pulse: Pulse, records: Records) -> ToolContext:
+    def _context(self, attempt: Attempt, intent: Intent, pulse: Pulse, records: Records) -> ToolContext:
         return ToolContext(
             thread_id=attempt.step.thread_id,
             call_id=attempt.call.id,
             tenant=attempt.author.tenant,
             principal=attempt.author.principal,
-            idempotency_key=str(intent),
-            attempt=activity.info().attempt,
+            idempotency_key=str(intent.id),
+            attempt=max(activity.info().attempt, 1 if intent.fresh else 2),
             workspace=self._workspace,
             heartbeat=pulse.note,
             record=records.take,

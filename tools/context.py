@@ -46,7 +46,7 @@ class ToolContext:
     idempotency_key: str
     """The same for every attempt at this call: give it to whatever would otherwise act twice."""
     attempt: int
-    """1, 2, …"""
+    """1, 2, …; never 1 where the call may have been begun before, by a process that died."""
     workspace: Path
     """The only folder the file tools may touch."""
     heartbeat: Callable[[str], None]

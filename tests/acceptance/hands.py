@@ -79,10 +79,16 @@ def pay(context: ToolContext, amount: int, how: str) -> str:
     return "paid"
 
 
-@tool(effect="read_only", attempts=1, quick=True)
+@tool(effect="read_only", attempts=1)
 def poison(context: ToolContext) -> str:
     """Kill the process that runs it."""
     return _kill("poison", context)
+
+
+@tool(effect="read_only", attempts=1, quick=True)
+def quick_poison(context: ToolContext) -> str:
+    """Kill the process that runs it, in no time."""
+    return _kill("quick_poison", context)
 
 
 @tool(effect="unsafe")
@@ -102,14 +108,14 @@ def _act(name: str, context: ToolContext, hold: Hold) -> str:
 
 
 def _kill(name: str, context: ToolContext) -> str:
-    _note("began", name, context)
+    _note("began", name, context, said=str(context.attempt))
     _note("acted", name, context)
     os.kill(os.getpid(), signal.SIGKILL)
     return "never said"
 
 
-def _note(what: What, name: str, context: ToolContext) -> None:
-    line = Line(what, name, context.thread_id, context.call_id, context.idempotency_key, os.getpid())
+def _note(what: What, name: str, context: ToolContext, said: str = "") -> None:
+    line = Line(what, name, context.thread_id, context.call_id, context.idempotency_key, os.getpid(), said)
     Ledger(context.workspace).write(line)
 
 
