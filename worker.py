@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -69,6 +69,9 @@ HEARTBEATS_AT_MOST_EVERY = timedelta(seconds=1)
 STICKY = timedelta(seconds=3)
 """So long a worker that was busy with a session is waited for before another one reads that session's history anew."""
 
+POLLERS = PollerBehaviorAutoscaling(minimum=1, initial=1)
+"""How many activities are asked for at a time, in vain if this process is frozen: one, and more where they queue up."""
+
 ONE_BY_ONE = 1
 """Payloads at a time that the SDK looks for elsewhere, where none is: with more it makes a task for each."""
 
@@ -127,6 +130,7 @@ def build(
         workflow_runner=sandbox(),
         build_id=CODE_VERSION,
         max_concurrent_activities=settings.max_concurrent_activities,
+        activity_task_poller_behavior=POLLERS,
         max_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         default_heartbeat_throttle_interval=HEARTBEATS_AT_MOST_EVERY,
         sticky_queue_schedule_to_start_timeout=STICKY,
