@@ -8,7 +8,7 @@ LOCKED := $(COMPILED) pyproject.toml
 SOURCES := pyproject.toml requirements.lock
 PEERS := .venv-peers
 PEERS_LOCK := bench/peers/requirements.lock
-JOBS ?= 4
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test check fix bench bench-peers chaos lock
